@@ -1,0 +1,107 @@
+"""Pairs as a model reads them: which set each belongs to, drawn anew each epoch, batched by length."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import random
+from collections.abc import Callable, Sequence
+
+DEV_MODULES = {"PS", "LF"}
+HALF = 0.5
+Ids = list[int]
+Tokenise = Callable[[Sequence[str]], list[Ids]]
+Item = tuple  # token ids first, then whatever else the model's ``collate`` takes
+
+
+def read_rows(path: str) -> list[dict]:
+    """Rows that ``training.prepare`` wrote."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def bucket(text: str) -> int:
+    """Spread texts over whole numbers, the same on every machine."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
+
+
+def split(row: dict, holdout: str) -> str:  # noqa: PLR0911 -- one answer a rule
+    """Where a pair goes: ``train`` or the name of the development set it belongs to.
+
+    Args:
+        row: A pair.
+        holdout: ``dev``, ``none`` or ``foldIofN``; inference pairs always train.
+    """
+    source = row["source"]
+    if row["kind"] == "nli" or holdout == "none":
+        return "train"
+    if holdout.startswith("fold"):
+        index, folds = map(int, holdout[4:].split("of"))
+        return "train" if bucket(row["group"]) % folds != index else f"{source}_uq"
+    if source == "indomain":
+        return "indomain_uq"
+    if source == "scientsbank" and row["module"] in DEV_MODULES:
+        return "scientsbank_ud"
+    if bucket(row["group"]) % 6 == 0:
+        return f"{source}_uq"
+    if source in {"scientsbank", "beetle"} and row["id"] and bucket(row["id"]) % 10 == 0:
+        return f"{source}_ua"
+    return "train"
+
+
+class Data:
+    """Pairs with their token ids; draws language and statement anew each epoch.
+
+    Args:
+        rows: Pairs, with their Spanish under ``es`` where it was translated.
+        tokenise: Texts to token ids without special tokens.
+        spanish: Share of English pairs whose answer is drawn in Spanish.
+        pack: (statement, question, answer) as token ids to an item.
+    """
+
+    def __init__(
+        self, rows: list[dict], tokenise: Tokenise, spanish: float, pack: Callable[[Ids, Ids, Ids], Item]
+    ) -> None:
+        self.rows, self.spanish, self.pack = rows, spanish, pack
+        versions = (version for row in rows for version in (row, row.get("es") or {}))
+        texts = {t for v in versions for t in (v.get("answer"), v.get("question"), *v.get("statements", ())) if t}
+        self.ids = dict(zip(sorted(texts), tokenise(sorted(texts)), strict=True))
+        self.ids[""] = []
+
+    def draw(self, row: dict, rng: random.Random | None, statement: int | None = None) -> Item:
+        """Choose languages and a statement; without ``rng`` the row's own language.
+
+        Args:
+            row: A pair.
+            rng: ``None`` to measure.
+            statement: Which one; by default the first, or any while training.
+        """
+        answer_from = statement_from = row
+        if rng and row.get("es"):
+            if rng.random() < self.spanish:
+                answer_from = row["es"]
+            if rng.random() < (0.85 if answer_from is not row else 0.06):
+                statement_from = row["es"]
+        index = statement if statement is not None else 0
+        if rng and len(row["statements"]) > 1 and rng.random() < HALF:
+            index = rng.randrange(len(row["statements"]))
+        question = (statement_from if rng is None or rng.random() < HALF else answer_from)["question"]
+        texts = statement_from["statements"][index], question, answer_from["answer"]
+        return self.pack(*(self.ids[text] for text in texts))
+
+
+def batches(lengths: list[int], tokens: int, rng: random.Random | None) -> list[list[int]]:
+    """Group indices of like length so that a batch holds about ``tokens`` tokens."""
+    order = sorted(range(len(lengths)), key=lambda i: lengths[i] + (rng.random() * 12 if rng else 0))
+    groups, current, longest = [], [], 0
+    for i in order:
+        longest = max(longest, lengths[i])
+        if current and longest * (len(current) + 1) > tokens:
+            groups.append(current)
+            current, longest = [], lengths[i]
+        current.append(i)
+    groups.append(current)
+    if rng:
+        rng.shuffle(groups)
+    return groups

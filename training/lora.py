@@ -1,0 +1,45 @@
+"""Low-rank updates of frozen linear layers (arXiv:2106.09685)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812 -- its customary name
+
+
+class LoRA(nn.Module):
+    """A frozen linear layer plus a trained low-rank update.
+
+    Args:
+        base: The layer; its parameters are left as they are.
+        rank: Of the update.
+        alpha: The update counts ``alpha / rank`` times.
+    """
+
+    def __init__(self, base: nn.Linear, rank: int, alpha: float) -> None:
+        super().__init__()
+        self.base, self.scale = base, alpha / rank
+        self.a = nn.Parameter(torch.randn(rank, base.in_features) / math.sqrt(base.in_features))
+        self.b = nn.Parameter(torch.zeros(base.out_features, rank))
+        self.drop = nn.Dropout(0.05)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply layer and update to (..., in_features)."""
+        return self.base(x) + F.linear(F.linear(self.drop(x), self.a), self.b) * self.scale
+
+
+def add_lora(root: nn.Module, rank: int, wanted: Callable[[str], bool] = lambda _: True) -> None:
+    """Put an update on every linear layer, ``alpha = 2 rank``.
+
+    Args:
+        root: Changed in place.
+        rank: Of every update.
+        wanted: Takes the name of the module that holds a layer; says whether its layers get one.
+    """
+    for name, module in list(root.named_modules()):
+        for child, layer in list(module.named_children()):
+            if isinstance(layer, nn.Linear) and wanted(name):
+                setattr(module, child, LoRA(layer, rank, 2.0 * rank))

@@ -1,0 +1,216 @@
+"""Train the pair model: statement, question and answer read together, five labels.
+
+    python -m training.train_pair --pairs pairs.jsonl.gz --base e5 --out run/ [--holdout 0] [--epochs 5] ...
+
+Two stages: natural language inference in English and rule-translated Spanish, then graded answers with a
+sample of the first stage kept in. The loss sums the probability of every label that a source allows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from grader.entail import PAD, pack_answer, pack_statement
+from grader.pair_head import PairHead, mean_state
+from training.data import Data, Item, batches, read_rows, split
+from training.lora import add_lora
+from training.loss import label_mask, set_loss
+from training.measure import predict, write_report
+
+class PairModel(nn.Module):
+    """Encoder and head.
+
+    The statement's half never sees the answer, so that its keys and values can be cached; the answer's half
+    sees itself in the first ``apart`` layers and both halves above (``prefix``), or, as the usual
+    cross-encoder, both halves see both.
+    """
+
+    def __init__(self, encoder: nn.Module, apart: int, prefix: bool) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, PairHead(encoder.config.hidden_size)
+        self.apart, self.prefix = apart, prefix
+
+    def forward(self, ids: torch.Tensor, parts: torch.Tensor) -> torch.Tensor:
+        real, mine = ids != PAD, parts >= 3
+        states = self.encode(ids, real, mine)
+        first = states[torch.arange(len(ids), device=ids.device), mine.int().argmax(1)]
+        return self.head(mean_state(states, parts == 1), mean_state(states, parts == 3), first).float()
+
+    def encode(self, ids: torch.Tensor, real: torch.Tensor, mine: torch.Tensor) -> torch.Tensor:
+        if self.encoder.config.model_type != "bert":
+            return self.encoder(input_ids=ids, attention_mask=real.long()).last_hidden_state
+        steps = torch.arange(ids.shape[1], device=ids.device)[None]
+        positions = torch.where(mine, steps - (~mine & real).sum(1, keepdim=True), steps).clamp(0, 511)
+        hidden = self.encoder.embeddings(input_ids=ids, position_ids=positions, token_type_ids=mine.long())
+        everything = real[:, None, None, :].expand(-1, 1, ids.shape[1], -1)
+        own = mine[:, None, :, None] == mine[:, None, None, :]
+        upper = everything & (own | mine[:, None, :, None]) if self.prefix else everything
+        for index, layer in enumerate(self.encoder.encoder.layer):
+            hidden = layer(hidden, everything & own if index < self.apart else upper)
+            hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+        return hidden
+
+
+def load_base(name: str):
+    """Encoder and a function from texts to lists of token ids without special tokens."""
+    if name == "e5":
+        from grader.e5 import E5Tokenizer, build_model
+
+        tokenizer = E5Tokenizer()
+        return build_model(), tokenizer.ids
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(name)
+    model = AutoModel.from_pretrained(name, add_pooling_layer=False)
+    return model, lambda texts: tokenizer(list(texts), add_special_tokens=False, truncation=True, max_length=510)["input_ids"]
+
+
+def adapt(model: PairModel, method: str, rank: int) -> None:
+    """Choose what trains: ``lora`` on every linear layer of the encoder, or ``full``: its layers."""
+    for name, parameter in model.encoder.named_parameters():
+        parameter.requires_grad = "token_type" in name or (method == "full" and "embeddings" not in name)
+    if method == "lora":
+        add_lora(model.encoder, rank, lambda name: "encoder" in name)
+
+
+def pack(statement: list[int], question: list[int], answer: list[int]) -> Item:
+    """Token ids, and the part each belongs to."""
+    left, kinds = pack_statement(statement, question)
+    right, more = pack_answer(answer)
+    return left + right, kinds + more
+
+
+def collate(items, device: str):
+    width = -(-max(len(ids) for ids, _ in items) // 8) * 8
+    ids = torch.full((len(items), width), PAD)
+    parts = torch.zeros(len(items), width, dtype=torch.long)
+    for row, (tokens, kinds) in enumerate(items):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        parts[row, : len(kinds)] = torch.tensor(kinds)
+    return ids.to(device, non_blocking=True), parts.to(device, non_blocking=True)
+
+
+def run_stage(model, data: Data, rows: list[dict], *, epochs: float, lr: float, tokens: int, seed: int, rdrop: float, device: str, fresh=None) -> None:
+    rng = random.Random(seed)
+    head = list(model.head.parameters())
+    body = [p for p in model.encoder.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW([{"params": body, "lr": lr}, {"params": head, "lr": max(lr, 3e-4)}], weight_decay=0.01, eps=1e-6, betas=(0.9, 0.98))
+    plans = []
+    whole = math.ceil(epochs)
+    for epoch in range(whole):
+        chosen = rows if fresh is None else fresh(rng)
+        items = [data.draw(row, rng) for row in chosen]
+        labels = label_mask(chosen)
+        groups = batches([len(ids) for ids, _ in items], tokens, rng)
+        if epoch == whole - 1 and epochs != whole:
+            groups = groups[: int(len(groups) * (epochs - int(epochs)))]
+        plans.append((items, labels, groups))
+    total = max(1, sum(len(groups) for *_, groups in plans))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: min(1, (s + 1) / (0.06 * total)) * max(0.02, 0.5 * (1 + math.cos(math.pi * s / total))))
+    model.train()
+    started, seen, running = time.time(), 0, []
+    for items, labels, groups in plans:
+        for group in groups:
+            ids, parts = collate([items[i] for i in group], device)
+            allowed = labels[group].to(device)
+            with torch.autocast(device, dtype=torch.bfloat16):
+                logits = model(ids, parts)
+                loss = set_loss(logits, allowed)
+                if rdrop:
+                    second = model(ids, parts)
+                    p, q = logits.log_softmax(-1), second.log_softmax(-1)
+                    kl = 0.5 * (F.kl_div(p, q, log_target=True, reduction="batchmean") + F.kl_div(q, p, log_target=True, reduction="batchmean"))
+                    loss = 0.5 * (loss + set_loss(second, allowed)) + rdrop * kl
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_([*body, *head], 1.0)
+            if torch.isfinite(norm):
+                optimiser.step()
+            schedule.step()
+            seen += 1
+            running.append(loss.detach())
+            if seen % 400 == 0:
+                print(f"  step {seen}/{total} loss {torch.stack(running[-400:]).mean():.4f} {time.time() - started:.0f}s", flush=True)
+    print(f"  stage: {total} steps, {time.time() - started:.0f}s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pairs", required=True)
+    parser.add_argument("--base", default="e5")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--holdout", default="dev", help="dev, none, or foldIofN")
+    parser.add_argument("--method", default="lora")
+    parser.add_argument("--apart", type=int, default=0, help="lower layers that read the two halves apart")
+    parser.add_argument("--prefix", action="store_true", help="the statement's half never sees the answer")
+    parser.add_argument("--layers", type=int, default=0, help="keep only this many lower layers")
+    parser.add_argument("--rank", type=int, default=64)
+    parser.add_argument("--nli-epochs", type=float, default=2)
+    parser.add_argument("--nli-lr", type=float, default=5e-4)
+    parser.add_argument("--epochs", type=float, default=6)
+    parser.add_argument("--lr", type=float, default=4e-4)
+    parser.add_argument("--replay", type=int, default=8000)
+    parser.add_argument("--authored-repeat", type=int, default=1)
+    parser.add_argument("--rdrop", type=float, default=0.0)
+    parser.add_argument("--spanish", type=float, default=0.3)
+    parser.add_argument("--tokens", type=int, default=6144)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--init", default="", help="start from this stage-1 state and skip stage 1")
+    parser.add_argument("--save-stage1", default="")
+    parser.add_argument("--limit", type=int, default=0)
+    args = parser.parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(args.seed)
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+
+    rows = read_rows(args.pairs)
+    if args.limit:
+        rows = random.Random(0).sample(rows, args.limit)
+    encoder, tokenise = load_base(args.base)
+    if args.layers:
+        encoder.encoder.layer = encoder.encoder.layer[: args.layers]
+    data = Data(rows, tokenise, args.spanish, pack)
+    model = PairModel(encoder, args.apart, args.prefix)
+    adapt(model, args.method, args.rank)
+    model.to(device)
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    print(f"{sum(p.numel() for p in model.parameters() if p.requires_grad) / 1e6:.2f} M trained", flush=True)
+
+    sets = defaultdict(list)
+    for row in rows:
+        sets[split(row, args.holdout)].append(row)
+    train = sets.pop("train")
+    nli = [row for row in train if row["kind"] == "nli"]
+    graded = [row for row in train if row["kind"] != "nli"]
+    graded += [row for row in graded if row["source"] in {"authored", "indomain"}] * (args.authored_repeat - 1)
+    print({name: len(part) for name, part in sets.items()}, "nli", len(nli), "graded", len(graded), flush=True)
+
+    common = {"tokens": args.tokens, "rdrop": args.rdrop, "device": device}
+    if args.init:
+        model.load_state_dict(torch.load(args.init, map_location=device), strict=False)
+    else:
+        run_stage(model, data, nli, epochs=args.nli_epochs, lr=args.nli_lr, seed=args.seed, **{**common, "rdrop": 0.0})
+    state = lambda: {name: p.detach().clone() for name, p in model.named_parameters() if name in trained}  # noqa: E731
+    if args.save_stage1:
+        torch.save(state(), args.save_stage1)
+    run_stage(model, data, graded, epochs=args.epochs, lr=args.lr, seed=args.seed + 1, **common,
+              fresh=lambda rng: graded + rng.sample(nli, min(args.replay, len(nli))))
+
+    write_report(out, vars(args), sets, lambda part: predict(model, data, part, device, collate))
+    from safetensors.torch import save_file
+
+    save_file({name: tensor.half().contiguous().cpu() for name, tensor in state().items()}, out / "state.safetensors")
+
+
+if __name__ == "__main__":
+    main()
