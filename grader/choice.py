@@ -1,0 +1,74 @@
+"""Grades for choice questions: the key decides, nothing is guessed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from grader.schema import Question, Verdict
+
+
+class UnreadableChoiceError(ValueError):
+    """An answer that names no choice of the question."""
+
+
+def picks(question: Question, answer: str | tuple[str, ...]) -> frozenset[int]:
+    """Read which choices an answer names.
+
+    Args:
+        question: A choice question.
+        answer: ``"2,3"``, a choice's own text in any of the quiz's languages, or a tuple of either.
+
+    Returns:
+        1-based positions; empty where the answer is blank.
+
+    Raises:
+        UnreadableChoiceError: Something in it is neither a position nor a choice's text.
+    """
+    if isinstance(answer, str):
+        whole = _by_text(question, answer)
+        if whole:
+            return frozenset({whole})
+        parts: Iterable[str] = re.split(r"[,;\s]+", answer.strip().strip("[](){}"))
+    else:
+        parts = answer
+    return frozenset(_position(question, part) for part in parts if part.strip())
+
+
+def _position(question: Question, part: str) -> int:
+    text = part.strip().strip("\"'.)(")
+    if re.fullmatch(r"[0-9]{1,4}", text) and 1 <= int(text) <= len(question.choices):
+        return int(text)
+    found = _by_text(question, part)
+    if found is None:
+        raise UnreadableChoiceError(f"{part.strip()[:60]!r} is not a choice of {question.id}: it has 1 to {len(question.choices)}")
+    return found
+
+
+def _by_text(question: Question, text: str) -> int | None:
+    wanted = _folded(text)
+    for position, choice in enumerate(question.choices, start=1):
+        if wanted and wanted in {_folded(local) for local in choice.values()}:
+            return position
+    return None
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def credit(question: Question, chosen: frozenset[int]) -> float:
+    """Share of the mark, 0 to 1: (right picks − wrong picks) / keys, not below zero."""
+    keys = frozenset(question.answer)
+    if question.type == "single":
+        return float(chosen == keys)
+    return max(0.0, (len(chosen & keys) - len(chosen - keys)) / len(keys))
+
+
+def verdict(share: float, chosen: frozenset[int]) -> Verdict:
+    """The five-way label of a choice answer."""
+    if not chosen:
+        return Verdict.NON_DOMAIN
+    if share == 1:
+        return Verdict.CORRECT
+    return Verdict.PARTIAL if share > 0 else Verdict.CONTRADICTORY

@@ -1,0 +1,82 @@
+"""What can be told of an answer without understanding it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from grader.schema import Lang
+
+_FUNCTION: dict[Lang, frozenset[str]] = {
+    "en": frozenset(
+        "a an the of and or but if then than that this these those it its is are was were be been being do does did has have had"
+        " i you he she we they them their there here in on at by to from with for as so because while when where which who what"
+        " how why not no nor can could may might will would should must about into over under out up down only also just each".split()
+    ),
+    "es": frozenset(
+        "el la los las un una unos unas de del al y e o u pero si que este esta estos estas ese esa eso esto es son era ser está están"
+        " ha han hay yo tú él ella nosotros ellos ellas se lo le les su sus en a con por para sin sobre entre como cuando donde cual"
+        " cuál qué quién cómo porque mientras no ni ya más muy también solo sólo cada así pues entonces".split()
+    ),
+}
+_NEGATIONS: dict[Lang, frozenset[str]] = {
+    "en": frozenset("not no never none nothing neither nor without cannot cant dont doesnt isnt arent wont didnt wasnt".split()),
+    "es": frozenset("no nunca ningún ninguna ninguno nada ni sin tampoco jamás".split()),
+}
+NAMES = ("novelty", "overlap", "length", "function_words", "foreign_number", "negation_gap", "commas")
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words and numbers; apostrophes are dropped."""
+    return re.findall(r"[^\W_]+", text.lower().replace("'", "").replace("’", ""))
+
+
+def describe(answer: str, question: str, statements: Sequence[str], references: Sequence[str], lang: Lang) -> list[float]:
+    """Features of an answer's surface, in the order of ``NAMES``.
+
+    Args:
+        answer: What the learner wrote.
+        question: The prompt.
+        statements: Everything the rubric says, where numbers may come from.
+        references: Full-mark answers.
+        lang: Language of the answer.
+
+    Returns:
+        Share of content words that the question lacks · word overlap (F1) with the closest reference · log of
+        one plus the word count · share of function words · 1 where a number stands in no given text ·
+        difference in negations to the closest reference, weighted by the overlap · commas a word.
+    """
+    mine = words(answer)
+    content = [word for word in mine if word not in _FUNCTION[lang]]
+    asked = set(words(question))
+    novelty = sum(word not in asked for word in content) / max(1, len(content))
+    overlap, closest = max(((_f1(mine, words(r)), r) for r in references), default=(0.0, ""))
+    given = {word for text in (question, *statements, *references) for word in words(text)}
+    foreign = any(word.isdigit() and word not in given for word in mine)
+    gap = abs(_negations(mine, lang) - _negations(words(closest), lang)) * overlap
+    length = max(1, len(mine))
+    share = (len(mine) - len(content)) / length
+    return [novelty, overlap, math.log1p(len(mine)), share, float(foreign), gap, answer.count(",") / length]
+
+
+def closest(answer: str, statements: Sequence[str], limit: int) -> tuple[str, ...]:
+    """The statements that share most words with an answer (F1), closest first.
+
+    Args:
+        answer: What the learner wrote.
+        statements: To choose from; the order decides between equals.
+        limit: How many at most.
+    """
+    mine = words(answer)
+    return tuple(sorted(statements, key=lambda statement: -_f1(mine, words(statement)))[:limit])
+
+
+def _f1(a: Sequence[str], b: Sequence[str]) -> float:
+    common = sum((Counter(a) & Counter(b)).values())
+    return 2 * common / max(1, len(a) + len(b))
+
+
+def _negations(tokens: Sequence[str], lang: Lang) -> int:
+    return sum(token in _NEGATIONS[lang] for token in tokens)
