@@ -1,0 +1,68 @@
+"""The local engine: a stream of rows in, outcomes out, in order and in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from grader.schema import Outcome, Submission, Unscored
+
+
+class AnswerGrader(Protocol):
+    """What the engine needs of a grader: one outcome a submission, in order."""
+
+    def grade(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Grade in order: one outcome a submission."""
+        ...
+
+
+def grade_stream(
+    rows: Iterable[Submission | Unscored],
+    grader: AnswerGrader,
+    *,
+    window_rows: int = 256,
+    window_chars: int = 1_000_000,
+) -> Iterator[Outcome]:
+    """Grade rows window by window.
+
+    Only one window is held at a time, so memory does not grow with the file. Rows that could not be read pass
+    through in their place.
+
+    Args:
+        rows: Submissions, and rows already known to be ungradable.
+        grader: Grades a window.
+        window_rows: Rows a window holds at most, above zero.
+        window_chars: A window closes once its answers reach this many characters, so that a run of very long
+            answers stays small too.
+
+    Raises:
+        ValueError: ``window_rows`` or ``window_chars`` is not above zero.
+        RuntimeError: The grader returned another number of outcomes than it was given submissions.
+    """
+    if window_rows < 1 or window_chars < 1:
+        raise ValueError(f"window_rows and window_chars must be above 0, got {window_rows} and {window_chars}")
+    window: list[Submission | Unscored] = []
+    chars = 0
+    for row in rows:
+        window.append(row)
+        chars += _length(row)
+        if len(window) >= window_rows or chars >= window_chars:
+            yield from _grade_window(window, grader)
+            window, chars = [], 0
+    yield from _grade_window(window, grader)
+
+
+def _grade_window(window: Sequence[Submission | Unscored], grader: AnswerGrader) -> Iterator[Outcome]:
+    submissions = [row for row in window if isinstance(row, Submission)]
+    outcomes = grader.grade(submissions) if submissions else []
+    if len(outcomes) != len(submissions):
+        raise RuntimeError(f"the grader gave {len(outcomes)} outcomes for {len(submissions)} submissions")
+    graded = iter(outcomes)
+    for row in window:
+        yield row if isinstance(row, Unscored) else next(graded)
+
+
+def _length(row: Submission | Unscored) -> int:
+    if isinstance(row, Unscored):
+        return 0
+    return len(row.answer) if isinstance(row.answer, str) else sum(map(len, row.answer))

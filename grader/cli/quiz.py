@@ -1,0 +1,81 @@
+"""``grader quiz``: check quiz and rubric files, write their mirrors, print their JSON Schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from grader.cli.console import messages, print_json, print_line
+from grader.cli.options import JsonOption
+from grader.errors import Fault, GraderError
+
+quiz_app = typer.Typer(no_args_is_help=True, help="Check, mirror and describe quiz and rubric files.")
+
+FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="YAML files.")]
+
+
+@quiz_app.command("check")
+def check(files: FilesArgument, *, as_json: JsonOption = False) -> None:
+    """Check quiz and rubric files; print every fault with file, line and field."""
+    from grader.load import check_files
+
+    faults = check_files(files)
+    if as_json:
+        print_json([{"path": f.path, "line": f.line, "field": f.field, "message": f.message} for f in faults])
+    else:
+        for fault in faults:
+            print_line(str(fault))
+        messages().print(f"{len(files)} checked, {len(faults)} faults")
+    if faults:
+        raise typer.Exit(1)
+
+
+@quiz_app.command("mirror")
+def mirror(
+    files: FilesArgument,
+    *,
+    only_check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where a mirror differs.")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the mirrors are.")] = Path("docs/quizzes"),
+) -> None:
+    """Write the readable Markdown mirrors of quizzes, one a language."""
+    from grader.mirror import drift, write_mirrors
+
+    if only_check:
+        _report_drift([fault for file in files for fault in drift(file, out)])
+    else:
+        _list_paths([path for file in files for path in write_mirrors(file, out)])
+
+
+@quiz_app.command("schema")
+def schema(
+    kind: Annotated[Literal["quiz", "rubric"], typer.Argument(help="Kind of file.")] = "quiz",
+    *,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write both kinds there instead.")] = None,
+    only_check: Annotated[bool, typer.Option("--check", help="Write nothing; fail where FOLDER differs.")] = False,
+) -> None:
+    """Print the JSON Schema of a kind of file, for editors that complete and check YAML."""
+    from grader.load.json_schema import SCHEMAS, schema_drift, schema_text, write_schemas
+
+    if out is not None and only_check:
+        _report_drift(schema_drift(out))
+    elif out is not None:
+        _list_paths(write_schemas(out))
+    elif only_check:
+        raise GraderError("--check needs --out, the folder to check")
+    else:
+        typer.echo(schema_text(SCHEMAS[f"{kind}.schema.json"]), nl=False)
+
+
+def _list_paths(paths: Sequence[Path]) -> None:
+    for path in paths:
+        print_line(str(path))
+
+
+def _report_drift(faults: Sequence[Fault]) -> None:
+    for fault in faults:
+        print_line(str(fault))
+    if faults:
+        raise typer.Exit(1)

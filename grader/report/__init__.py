@@ -1,0 +1,1 @@
+"""Grades to tables: agreement with labels, item statistics, one self-contained page."""
