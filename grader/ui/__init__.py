@@ -1,0 +1,5 @@
+"""The quiz page: answer in one's own words, see what counted and why."""
+
+from grader.ui.server import serve
+
+__all__ = ["serve"]

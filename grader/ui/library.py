@@ -1,0 +1,128 @@
+"""The quizzes on offer and the graders behind them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from grader.errors import Fault, FileFaultsError, GraderError
+from grader.load import load_quiz, load_rubric
+from grader.resources import find_rubric
+from grader.schema import Lang, LocalText, Outcome, Question, QuestionRubric, Quiz, Rubric, Submission
+
+
+class GradesAnswers(Protocol):
+    """What the page needs of a grader."""
+
+    def grade(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Grade in order: one outcome a submission."""
+        ...
+
+
+OpenGrader = Callable[[Quiz, Rubric], GradesAnswers]
+
+
+@dataclass(frozen=True)
+class Course:
+    """A quiz with its rubric."""
+
+    quiz: Quiz
+    rubric: Rubric
+
+    def lang(self, wanted: Lang) -> Lang:
+        """Choose the language to work in: the one wanted, or the quiz's first."""
+        return wanted if wanted in self.quiz.langs else self.quiz.langs[0]
+
+    def rubric_of(self, question: Question) -> QuestionRubric | None:
+        """Find a question's rubric; ``None`` where it has none."""
+        return self.rubric.questions.get(question.id)
+
+
+class Library:
+    """Quizzes by id, with one grader each that is opened once, when first needed.
+
+    Args:
+        courses: In the order to offer them; ids are unique.
+        faults: What was wrong with the files that are left out.
+        open_grader: Makes a grader; slow, may raise ``GraderError``.
+    """
+
+    def __init__(self, courses: Iterable[Course], faults: Iterable[Fault] = (), *, open_grader: OpenGrader) -> None:
+        self.courses: Mapping[str, Course] = MappingProxyType({course.quiz.id: course for course in courses})
+        self.faults = tuple(faults)
+        self._open_grader = open_grader
+        self._graders: dict[str, GradesAnswers] = {}
+        self._lock = threading.Lock()
+
+    def warm(self) -> threading.Thread:
+        """Open every grader in the background, so that the page is ready at once."""
+        thread = threading.Thread(target=self._open_all, name="warm graders", daemon=True)
+        thread.start()
+        return thread
+
+    def grade(self, quiz: str, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Grade answers to one quiz, waiting for its grader where it is still being opened.
+
+        Calls take turns: a tokenizer must not be used by two threads at once, and one call fills the cores.
+
+        Raises:
+            GraderError: The grader cannot be opened.
+            KeyError: There is no such quiz.
+        """
+        with self._lock:
+            return self._grader(quiz).grade(submissions)
+
+    def _grader(self, quiz: str) -> GradesAnswers:
+        if quiz not in self._graders:
+            course = self.courses[quiz]
+            self._graders[quiz] = self._open_grader(course.quiz, course.rubric)
+        return self._graders[quiz]
+
+    def _open_all(self) -> None:
+        for quiz in self.courses:
+            try:
+                with self._lock:
+                    self._grader(quiz)
+            except GraderError as error:
+                print(f"grader: {quiz}: {error}", flush=True)  # noqa: T201 -- the console is where an operator looks
+
+
+def read_library(paths: Iterable[Path], *, open_grader: OpenGrader) -> Library:
+    """Load quizzes with their rubrics; a file that cannot be used is left out and its faults are kept.
+
+    Args:
+        paths: Quiz files, or folders of them.
+        open_grader: Makes a grader, later and only where needed.
+    """
+    courses: dict[str, Course] = {}
+    faults: list[Fault] = []
+    for path in (file for given in paths for file in _quiz_files(given)):
+        try:
+            course = _read_course(path)
+        except FileFaultsError as error:
+            faults.extend(error.faults)
+            continue
+        if course.quiz.id in courses:
+            faults.append(Fault(str(path), None, "id", f"{course.quiz.id!r} is the id of another quiz too"))
+        else:
+            courses[course.quiz.id] = course
+    return Library(courses.values(), faults, open_grader=open_grader)
+
+
+def _quiz_files(path: Path) -> list[Path]:
+    return sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
+
+
+def _read_course(path: Path) -> Course:
+    quiz = load_quiz(path)
+    rubric = find_rubric(path, quiz.id)
+    return Course(quiz, Rubric() if rubric is None else load_rubric(rubric, quiz))
+
+
+def localise(text: LocalText, lang: Lang) -> str:
+    """Choose a text's language: the one wanted, or the first there is; empty where there is none."""
+    return text[lang] if lang in text else next(iter(text.values()), "")
