@@ -1,0 +1,177 @@
+"""The judge on this machine: the base with our adapter as a classifier.
+
+The base without the adapter, shown worked examples and held to five words, is kept to compare with: on answers about
+attention it cannot tell a right answer from a contradictory one (AUC .4 to .6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grader.judge.examples import EXAMPLES
+from grader.judge.layout import LAYOUT_VERSION, Encode, Layout, encode_texts
+from grader.judge.reading import VERDICTS, JudgeFailure, Probabilities
+from grader.schema import Lang, Verdict
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import DynamicCache, Qwen2Model
+
+    from grader.judge.packing import Packed
+
+ADAPTER_FOLDER = Path(__file__).resolve().parents[1] / "weights" / "judge"
+MAX_ENDING_TOKENS = 2048  # in one pass; more statements take several
+WORDS: Mapping[Verdict, str] = {
+    Verdict.CORRECT: " correct",
+    Verdict.PARTIAL: " partial",
+    Verdict.CONTRADICTORY: " contradictory",
+    Verdict.IRRELEVANT: " irrelevant",
+    Verdict.NON_DOMAIN: " empty",
+}
+
+
+class LocalJudge:
+    """Reads all statements of an answer in one pass; the result depends on nothing but that answer and those.
+
+    Args:
+        model: Gives hidden states; in evaluation mode.
+        encode: Texts to token ids, none of them special.
+        classify: Last hidden states (statements, hidden), float32, to logits (statements, 5).
+        prefaces: Token ids before the question, by language; empty where the model was trained to judge.
+        identity: What decides a verdict: base, adapter or examples.
+    """
+
+    def __init__(
+        self,
+        model: Qwen2Model,
+        encode: Encode,
+        classify: Callable[[torch.Tensor], torch.Tensor],
+        *,
+        prefaces: Mapping[Lang, Sequence[int]],
+        identity: str,
+    ) -> None:
+        self._model, self._encode, self._classify = model, encode, classify
+        self._layout, self._prefaces = Layout.of(encode), prefaces
+        self._known: dict[Lang, DynamicCache] = {}
+        self._identity = f"{identity}:layout{LAYOUT_VERSION}:{model.dtype}:{model.device.type}".replace("torch.", "")
+
+    @classmethod
+    def open(cls, *, adapter_folder: Path = ADAPTER_FOLDER, device: str | None = None) -> LocalJudge:
+        """Load the base (the first time it is downloaded and converted) and the adapter.
+
+        Args:
+            adapter_folder: What ``training.train_judge`` wrote.
+            device: ``cpu`` or ``cuda``; by default ``cuda`` where there is one.
+
+        Raises:
+            ModelUnavailableError: The base cannot be had, or the adapter is missing or damaged.
+        """
+        import torch
+
+        from grader.judge.adapter import build_head, load_adapter, merge
+        from grader.judge.base import SHA256, base_folder, load_base
+
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        adapter = load_adapter(adapter_folder)
+        model, encode = load_base(base_folder(), device)
+        merge(model, adapter)
+        head = build_head(adapter, model.config.hidden_size, device)
+        return cls(model, encode, head, prefaces={}, identity=f"local:{SHA256[:16]}:adapter:{adapter.digest[:16]}")
+
+    @classmethod
+    def untrained(cls, model: Qwen2Model, encode: Encode, *, base: str) -> LocalJudge:
+        """Make a judge of a model as it comes: worked examples first, then its next word out of five.
+
+        Args:
+            model: Has its output tied to its word embeddings.
+            encode: Of the model.
+            base: The weights' SHA-256.
+
+        Raises:
+            ValueError: Two of the words begin with the same token.
+        """
+        words = [ids[0] for ids in encode([WORDS[verdict] for verdict in VERDICTS])]
+        if len(set(words)) != len(words):
+            raise ValueError(f"the verdicts' first tokens must differ, got {words}")
+        choices = model.embed_tokens.weight[words].float()
+        layout = Layout.of(encode)
+        prefaces: dict[Lang, list[int]] = {lang: _preface(layout, encode, lang) for lang in EXAMPLES}
+        digest = hashlib.sha256(repr((WORDS, EXAMPLES)).encode()).hexdigest()
+        identity = f"local:{base[:16]}:examples:{digest[:16]}"
+        return cls(model, encode, lambda states: states @ choices.T, prefaces=prefaces, identity=identity)
+
+    @property
+    def identity(self) -> str:
+        """Base, adapter or examples, layout, number format and kind of device."""
+        return self._identity
+
+    def read(
+        self, question: str, answer: str, statements: Sequence[str], lang: Lang
+    ) -> list[Probabilities] | JudgeFailure:
+        """Judge an answer against statements, in their order.
+
+        Args:
+            question: What was asked; over 128 tokens it is cut.
+            answer: What the learner wrote; over 256 tokens its middle is left out.
+            statements: Criteria, misconceptions or references; each cut at 192 tokens.
+            lang: Chooses the worked examples of a model without an adapter.
+        """
+        import torch
+
+        from grader.judge.packing import share_out
+
+        asked, said, *held = encode_texts(self._encode, [question, answer, *statements])
+        beginning = self._layout.prefix(asked, said)
+        endings = [self._layout.suffix(statement) for statement in held]
+        out: list[Probabilities] = []
+        with torch.inference_mode():
+            for run in share_out(endings, MAX_ENDING_TOKENS):
+                p = self._classify(self._states(beginning, run, lang)).softmax(-1)
+                if not bool(torch.isfinite(p).all()):
+                    return JudgeFailure("the local judge's output was not a number")
+                out += [(row[0], row[1], row[2], row[3], row[4]) for row in p.tolist()]
+        return out
+
+    def _states(self, beginning: Sequence[int], endings: Sequence[Sequence[int]], lang: Lang) -> torch.Tensor:
+        from grader.judge.packing import pack
+
+        packed = pack(beginning, endings, cached=len(self._prefaces.get(lang, ())), dtype=self._model.dtype)
+        states = self._run(packed, self._preface_cache(lang))
+        return states[0, packed.last.to(states.device)].float()
+
+    def _run(self, packed: Packed, known: DynamicCache | None) -> torch.Tensor:
+        device = self._model.device
+        out: torch.Tensor = self._model(
+            input_ids=packed.ids.to(device),
+            position_ids=packed.positions.to(device),
+            attention_mask=packed.mask.to(device),
+            past_key_values=known,
+            use_cache=known is not None,
+        ).last_hidden_state
+        return out
+
+    def _preface_cache(self, lang: Lang) -> DynamicCache | None:
+        """Keys and values of the worked examples, computed once a language; a copy, since a pass extends it."""
+        import copy
+
+        import torch
+
+        preface = self._prefaces.get(lang)
+        if not preface:
+            return None
+        if lang not in self._known:
+            ids = torch.tensor([list(preface)], device=self._model.device)
+            self._known[lang] = self._model(input_ids=ids, use_cache=True).past_key_values
+        return copy.deepcopy(self._known[lang])
+
+
+def _preface(layout: Layout, encode: Encode, lang: Lang) -> list[int]:
+    ids: list[int] = []
+    for example in EXAMPLES[lang]:
+        asked, said, statement = encode_texts(encode, [example.question, example.answer, example.statement])
+        (word,) = encode([f"{WORDS[example.verdict]}\n\n"])
+        ids += [*layout.prefix(asked, said), *layout.suffix(statement), *word]
+    return ids
