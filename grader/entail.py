@@ -16,16 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from grader.errors import ModelUnavailableError
 
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
     from torch import Tensor
     from transformers import BertModel
+    from transformers.models.bert.modeling_bert import BertLayer
 
     from grader.e5 import E5Tokenizer
     from grader.pair_head import PairHead
@@ -95,6 +95,7 @@ class PairReader:
         self._encoder, self._head, self._tokenizer = encoder, head, tokenizer
         self._apart = apart
         self.revision = revision
+        self._layers = cast("list[BertLayer]", list(encoder.encoder.layer))
         self._heads = encoder.config.num_attention_heads
         self._statements: dict[tuple[str, str], _Statement] = {}
 
@@ -134,7 +135,7 @@ class PairReader:
         real = table != PAD
         hidden = self._embed(table, answer=False)
         keys, values = [], []
-        for index, layer in enumerate(self._encoder.encoder.layer):
+        for index, layer in enumerate(self._layers):
             key, value = self._keys_values(layer, hidden)
             if index >= self._apart:
                 keys.append(key[0])
@@ -147,7 +148,7 @@ class PairReader:
         ids, kinds = pack_answer(*self._tokenizer.ids([answer]))
         table, parts = _pad(ids, ANSWER_STEP, PAD), _pad(kinds, ANSWER_STEP, 0)
         hidden = self._embed(table, answer=True)
-        for layer in self._encoder.encoder.layer[: self._apart]:
+        for layer in self._layers[: self._apart]:
             hidden = self._layer(layer, hidden, *self._keys_values(layer, hidden), table != PAD)
         return hidden, parts
 
@@ -161,14 +162,16 @@ class PairReader:
         width = max(len(s.real) for s in statements)
         hidden, parts = hidden.expand(len(statements), -1, -1), parts.expand(len(statements), -1)
         real = torch.cat((torch.stack([pad(s.real, (0, width - len(s.real))) for s in statements]), parts > 0), dim=1)
-        for depth, layer in enumerate(self._encoder.encoder.layer[self._apart :]):
+        for depth, layer in enumerate(self._layers[self._apart :]):
             key, value = self._keys_values(layer, hidden)
             before = [pad(s.keys[depth], (0, 0, 0, width - len(s.real))) for s in statements]
             key = torch.cat((torch.stack(before), key), dim=2)
             before = [pad(s.values[depth], (0, 0, 0, width - len(s.real))) for s in statements]
             value = torch.cat((torch.stack(before), value), dim=2)
             hidden = self._layer(layer, hidden, key, value, real)
-        logits: Tensor = self._head(torch.stack([s.mean for s in statements]), mean_state(hidden, parts == ANSWER), hidden[:, 0])
+        logits: Tensor = self._head(
+            torch.stack([s.mean for s in statements]), mean_state(hidden, parts == ANSWER), hidden[:, 0]
+        )
         return logits
 
     def _embed(self, ids: Tensor, *, answer: bool) -> Tensor:
@@ -178,13 +181,14 @@ class PairReader:
         return states
 
     def _split(self, states: Tensor) -> Tensor:
-        return states.unflatten(-1, (self._heads, -1)).transpose(1, 2)
+        rows, length, _ = states.shape
+        return states.view(rows, length, self._heads, -1).transpose(1, 2)
 
-    def _keys_values(self, layer: torch.nn.Module, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def _keys_values(self, layer: BertLayer, hidden: Tensor) -> tuple[Tensor, Tensor]:
         attention = layer.attention.self
         return self._split(attention.key(hidden)), self._split(attention.value(hidden))
 
-    def _layer(self, layer: torch.nn.Module, hidden: Tensor, key: Tensor, value: Tensor, real: Tensor) -> Tensor:
+    def _layer(self, layer: BertLayer, hidden: Tensor, key: Tensor, value: Tensor, real: Tensor) -> Tensor:
         """One transformer layer; ``hidden`` (B, T, hidden) attends to keys (B, heads, S, D) where ``real`` (B, S)."""
         from torch.nn import functional
 
@@ -218,17 +222,21 @@ def load_reader() -> PairReader:
     data = _weights_file("pair.safetensors")
     digest = hashlib.sha256(data).hexdigest()
     if digest != card["sha256"]:
-        raise ModelUnavailableError(f"{WEIGHTS / 'pair.safetensors'} has SHA-256 {digest}, expected {card['sha256']}; reinstall the grader")
+        raise ModelUnavailableError(
+            f"{WEIGHTS / 'pair.safetensors'} has SHA-256 {digest}, expected {card['sha256']}; reinstall the grader"
+        )
     saved = load(data)
     encoder, head = build_model(), PairHead(card["hidden"])
-    head.load_state_dict({name.removeprefix("head."): t.float() for name, t in saved.items() if name.startswith("head.")})
+    head.load_state_dict(
+        {name.removeprefix("head."): t.float() for name, t in saved.items() if name.startswith("head.")}
+    )
     with torch.no_grad():
         for name, parameter in encoder.named_parameters():
             delta = saved.get(f"encoder.{name}")
             if delta is not None:
                 scale = saved.get(f"encoder.{name}.scale")
-                parameter += delta.float() if scale is None else delta.float() * scale.float()
-    return PairReader(encoder.eval(), head.eval(), E5Tokenizer(), card["apart"], f"{SHA256[:12]}+{digest[:12]}")
+                parameter.add_(delta.float() if scale is None else delta.float() * scale.float())
+    return PairReader(encoder, head.eval(), E5Tokenizer(), card["apart"], f"{SHA256[:12]}+{digest[:12]}")
 
 
 def _weights_file(name: str) -> bytes:

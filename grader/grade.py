@@ -20,7 +20,6 @@ from grader.schema import (
     Grade,
     Lang,
     LocalText,
-    LocalTexts,
     MisconceptionGrade,
     Outcome,
     Question,
@@ -142,7 +141,9 @@ class Grader:
         lang = submission.lang if submission.lang in self._quiz.langs else None
         lang = lang or language.detect(submission.answer, self._quiz.langs)
         rubric = self._rubric.questions.get(question.id)
-        return _Task(submission, question, rubric, lang, self._sheet(question, rubric, lang), guard.screen(submission.answer))
+        return _Task(
+            submission, question, rubric, lang, self._sheet(question, rubric, lang), guard.screen(submission.answer)
+        )
 
     def _sheet(self, question: Question, rubric: QuestionRubric | None, lang: Lang) -> _Sheet:
         sheet = self._sheets.get((question.id, lang))
@@ -166,9 +167,20 @@ class Grader:
         verdict = choice.verdict(share, chosen)
         lang = submission.lang if submission.lang in self._quiz.langs else self._quiz.langs[0]
         return Grade(
-            submission.submission_id, question.id, verdict, round(share * CHOICE_POINTS, 3), CHOICE_POINTS, round(share, 3),
-            1.0, False, (), (), feedback.for_choice(verdict, lang), lang, self._receipt(submission, lang, "choice"),
-        )  # fmt: skip
+            submission_id=submission.submission_id,
+            question_id=question.id,
+            verdict=verdict,
+            points=round(share * CHOICE_POINTS, 3),
+            max_points=CHOICE_POINTS,
+            score=round(share, 3),
+            confidence=1.0,
+            needs_review=False,
+            criteria=(),
+            misconceptions=(),
+            feedback=feedback.for_choice(verdict, lang),
+            lang=lang,
+            receipt=self._receipt(submission, lang, "choice"),
+        )
 
     def _grade_free(self, tasks: Sequence[_Task]) -> list[Outcome]:
         if not tasks:
@@ -210,7 +222,16 @@ class Grader:
 
     def _encode(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Vectors of texts; those of the quiz are kept."""
-        own = {text for sheet in self._sheets.values() for text in (sheet.question, *sheet.references, *(w for c in sheet.criteria for w in c), *sheet.misconceptions)}
+        own = {
+            text
+            for sheet in self._sheets.values()
+            for text in (
+                sheet.question,
+                *sheet.references,
+                *(w for c in sheet.criteria for w in c),
+                *sheet.misconceptions,
+            )
+        }
         wanted = sorted(set(texts) - self._vectors.keys())
         found = dict(zip(wanted, self._embedder().encode(wanted), strict=True)) if wanted else {}
         self._vectors.update({text: vector for text, vector in found.items() if text in own})
@@ -251,9 +272,12 @@ class Grader:
         wordings = task.sheet.criteria or (task.sheet.references,)
         return tuple(
             CriterionGrade(
-                criterion.id, met, round(criterion.points * scale * full, 3) if met else 0.0, round(p, 3),
+                criterion.id,
+                met,
+                round(criterion.points * scale * full, 3) if met else 0.0,
+                round(p, 3),
                 self._evidence(task, wordings[index]) if met else None,
-            )  # fmt: skip
+            )
             for index, (criterion, met, p) in enumerate(zip(criteria, decision.met, decision.criteria, strict=True))
         )
 
@@ -291,9 +315,8 @@ class Grader:
 
     def _receipt(self, submission: Submission, lang: Lang, models: str) -> str:
         """Hash everything that decided the grade."""
-        deciding = [
-            __version__, self._quiz.digest, self._rubric.digest, submission.question_id, submission.answer, lang, models,
-        ]  # fmt: skip
+        files = self._quiz.digest, self._rubric.digest
+        deciding = [__version__, *files, submission.question_id, submission.answer, lang, models]
         return "sha256:" + hashlib.sha256(json.dumps(deciding, ensure_ascii=True).encode()).hexdigest()
 
 

@@ -34,7 +34,7 @@ _ORDER = re.compile(
             rf"\b{_SKIP}\b.{{0,60}}\b{_RULES}\b",
             r"\b(?:ignore|disregard|forget|ignora|olvida) (?:\w+ ){0,2}(?:(?:previous|above|prior|earlier)(?: (?:text|prompt|message|rules))?|(?:lo|todo lo) (?:anterior|de arriba))(?=\s*(?:$|[.,;:!]|and\b|y\b))",
             rf"\b{_DO}\b[^.\n]{{0,50}}\b(?:this|it|me|my|the|that|esta|mi|la|lo|le|este|como)\b[^.\n]{{0,40}}\b{_GOOD}\b(?=\s*(?:$|[.,;:!)\"']|and\b|y\b|for\b|por\b|para\b|please\b|with\b|con\b|answer\b|sin\b|without\b))",
-            rf"\b(?:give|award|grant|assign|deserves?|concede|otorga|asigna|dame|d[aá]le|ponme|merece)\b[^.\n]{{0,40}}\b(?:marks?|points|credit|score|grade|puntos|nota|puntuaci[oó]n|calificaci[oó]n)\b",
+            r"\b(?:give|award|grant|assign|deserves?|concede|otorga|asigna|dame|d[aá]le|ponme|merece)\b[^.\n]{0,40}\b(?:marks?|points|credit|score|grade|puntos|nota|puntuaci[oó]n|calificaci[oó]n)\b",
             r"[\"']?\b(?:verdict|veredicto|grade|score|points|nota|puntos|puntuaci[oó]n|calificaci[oó]n|status)\b[\"']?\s*[:=]\s*[\"']?(?:correct[oa]?|full|max\w*|\d+|m[aá]xim\w+|graded|true|pass\w*)",
             r"(?:^|[\n\]>)*_#.]\s*)[\[<(*#_ ]*\b(?:system|assistant|developer|instructor|grader|teacher|admin|sistema|asistente|corrector|profesora?|evaluador)\b(?: (?:note|message|prompt|override|nota|mensaje|aviso))?[\]>)*#_ ]*:",
             r"\b(?:note|message|instructions?|memo|nota|mensaje|aviso|instrucciones) (?:to|for|para|al?) (?:the |el |la |los |las )?(?:\w+ )?(?:graders?|model|assistant|ai|llm|corrector|evaluador|modelo|asistente|ia|sistema)\b",
@@ -103,7 +103,9 @@ class Screened:
 
 def visible(answer: str) -> str:
     """Replace invisible characters (control, zero-width, direction, tags) by spaces, keeping every offset."""
-    return "".join(c if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"} else " " for c in answer)
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"} else " " for c in answer
+    )
 
 
 def _unmasked(text: str) -> str:

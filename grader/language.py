@@ -10,12 +10,18 @@ from grader.schema import Lang
 # Function words and endings that the other language does not share.
 _WORDS: dict[Lang, frozenset[str]] = {
     "en": frozenset(
-        "the of and is are it its that this to for with not on be by as from which when so because each only they you"
-        " does do don't doesn't has have was were will would can could there their then than an but or if in at we i".split()
+        """
+        the of and is are it its that this to for with not on be by as from which when so because each
+        only they you does do don't doesn't has have was were will would can could there their then than
+        an but or if in at we i
+        """.split()
     ),
     "es": frozenset(
-        "el la los las de del y es son está están que se por con para no en un una unos unas como lo al más pero o si"
-        " cada solo sólo porque cuando así ya su sus hay también entre sin sobre puede todo todos esta este eso yo".split()
+        """
+        el la los las de del y es son está están que se por con para no en un una unos unas como lo al más
+        pero o si cada solo sólo porque cuando así ya su sus hay también entre sin sobre puede todo todos
+        esta este eso yo
+        """.split()
     ),
 }
 _SPANISH_LETTERS = re.compile(r"[áéíóúñü¿¡]")

@@ -148,13 +148,15 @@ def best_reference(references: Array) -> Array:
 def reference_features(reading: Reading) -> Array:
     """Features of the verdict regression where there are references alone."""
     best = best_reference(reading.references)
-    return np.concatenate((
-        np.log(best.clip(1e-5)),
-        np.log(reading.references.mean(axis=0).clip(1e-5)),
-        [logit(reading.references[:, CONTRADICTORY]).max()],
-        reading.surface,
-        reading.similarity,
-    ))
+    return np.concatenate(
+        (
+            np.log(best.clip(1e-5)),
+            np.log(reading.references.mean(axis=0).clip(1e-5)),
+            [logit(reading.references[:, CONTRADICTORY]).max()],
+            reading.surface,
+            reading.similarity,
+        )
+    )
 
 
 def rubric_features(reading: Reading) -> Array:
@@ -162,11 +164,13 @@ def rubric_features(reading: Reading) -> Array:
     expressed = logit(reading.criteria[:, CORRECT])
     held = logit(reading.misconceptions[:, CORRECT]) if len(reading.misconceptions) else np.full(1, -6.0)
     denied = logit(reading.criteria[:, CONTRADICTORY])
-    return np.concatenate((
-        reference_features(reading),
-        [expressed.min(), expressed.mean(), expressed.max(), denied.max(), denied.mean(), held.max(), held.mean()],
-        [logit(reading.criteria[:, NON_DOMAIN]).mean(), logit(reading.criteria[:, IRRELEVANT]).mean()],
-    ))
+    return np.concatenate(
+        (
+            reference_features(reading),
+            [expressed.min(), expressed.mean(), expressed.max(), denied.max(), denied.mean(), held.max(), held.mean()],
+            [logit(reading.criteria[:, NON_DOMAIN]).mean(), logit(reading.criteria[:, IRRELEVANT]).mean()],
+        )
+    )
 
 
 def statement_features(row: Array, reading: Reading, others: Array) -> Array:
@@ -178,11 +182,13 @@ def statement_features(row: Array, reading: Reading, others: Array) -> Array:
         others: (C, 5) readings of all criteria.
     """
     best = best_reference(reading.references)
-    return np.concatenate((
-        [logit(row[CORRECT]), logit(row[CONTRADICTORY]), logit(row[PARTIAL]), logit(row[IRRELEVANT])],
-        logit(best[[CORRECT, PARTIAL, CONTRADICTORY]]),
-        [logit(others[:, CORRECT]).mean(), logit(others[:, CONTRADICTORY]).max(), reading.surface[2]],
-    ))
+    return np.concatenate(
+        (
+            [logit(row[CORRECT]), logit(row[CONTRADICTORY]), logit(row[PARTIAL]), logit(row[IRRELEVANT])],
+            logit(best[[CORRECT, PARTIAL, CONTRADICTORY]]),
+            [logit(others[:, CORRECT]).mean(), logit(others[:, CONTRADICTORY]).max(), reading.surface[2]],
+        )
+    )
 
 
 def decide(reading: Reading, weights: Sequence[float], rule: Rule) -> Decision:
@@ -203,7 +209,8 @@ def decide(reading: Reading, weights: Sequence[float], rule: Rule) -> Decision:
     expressed = tuple(float(min(max(p, low), max(low, high))) for p in raw)
     met = _consistent(expressed, winner)
     held = tuple(
-        float(rule.misconception(statement_features(row, reading, reading.criteria))[1]) for row in reading.misconceptions
+        float(rule.misconception(statement_features(row, reading, reading.criteria))[1])
+        for row in reading.misconceptions
     )
     share = sum(w for w, is_met in zip(weights, met, strict=True) if is_met) / sum(weights)
     if winner == PARTIAL and len(met) == 1:
@@ -217,9 +224,7 @@ def _decide_by_references(reading: Reading, rule: Rule) -> Decision:
     probabilities = rule.references(reference_features(reading))
     winner = int(probabilities.argmax())
     share = {CORRECT: 1.0, PARTIAL: HALF}.get(winner, 0.0)
-    return Decision(
-        VERDICTS[winner], probabilities, (float(probabilities[CORRECT]),), (winner == CORRECT,), (), share
-    )
+    return Decision(VERDICTS[winner], probabilities, (float(probabilities[CORRECT]),), (winner == CORRECT,), (), share)
 
 
 def _consistent(expressed: Sequence[float], winner: int) -> tuple[bool, ...]:

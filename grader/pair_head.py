@@ -39,7 +39,8 @@ class PairHead(nn.Module):
         """
         features = torch.cat((first, statement, answer, (statement - answer).abs(), statement * answer), dim=-1)
         hidden = torch.tanh(self.dense(self.dropout(self.norm(features))))
-        return self.out(self.dropout(hidden))
+        logits: Tensor = self.out(self.dropout(hidden))
+        return logits
 
 
 def mean_state(states: Tensor, chosen: Tensor) -> Tensor:

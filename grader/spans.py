@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from grader.schema import Evidence
 
@@ -24,7 +25,7 @@ def clauses(answer: str) -> tuple[Evidence, ...]:
     """
     cuts = [0, *(match.end() for match in _BREAK.finditer(answer)), len(answer)]
     spans: list[list[int]] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         if spans and end - start < MIN_CHARS:
             spans[-1][1] = end
         elif end > start:

@@ -11,19 +11,33 @@ from grader.schema import Lang
 
 _FUNCTION: dict[Lang, frozenset[str]] = {
     "en": frozenset(
-        "a an the of and or but if then than that this these those it its is are was were be been being do does did has have had"
-        " i you he she we they them their there here in on at by to from with for as so because while when where which who what"
-        " how why not no nor can could may might will would should must about into over under out up down only also just each".split()
+        """
+        a an the of and or but if then than that this these those it its is are was were be been being do
+        does did has have had i you he she we they them their there here in on at by to from with for as
+        so because while when where which who what how why not no nor can could may might will would
+        should must about into over under out up down only also just each
+        """.split()
     ),
     "es": frozenset(
-        "el la los las un una unos unas de del al y e o u pero si que este esta estos estas ese esa eso esto es son era ser está están"
-        " ha han hay yo tú él ella nosotros ellos ellas se lo le les su sus en a con por para sin sobre entre como cuando donde cual"
-        " cuál qué quién cómo porque mientras no ni ya más muy también solo sólo cada así pues entonces".split()
+        """
+        el la los las un una unos unas de del al y e o u pero si que este esta estos estas ese esa eso
+        esto es son era ser está están ha han hay yo tú él ella nosotros ellos ellas se lo le les su sus
+        en a con por para sin sobre entre como cuando donde cual cuál qué quién cómo porque mientras no ni
+        ya más muy también solo sólo cada así pues entonces
+        """.split()
     ),
 }
 _NEGATIONS: dict[Lang, frozenset[str]] = {
-    "en": frozenset("not no never none nothing neither nor without cannot cant dont doesnt isnt arent wont didnt wasnt".split()),
-    "es": frozenset("no nunca ningún ninguna ninguno nada ni sin tampoco jamás".split()),
+    "en": frozenset(
+        """
+        not no never none nothing neither nor without cannot cant dont doesnt isnt arent wont didnt wasnt
+        """.split()
+    ),
+    "es": frozenset(
+        """
+        no nunca ningún ninguna ninguno nada ni sin tampoco jamás
+        """.split()
+    ),
 }
 NAMES = ("novelty", "overlap", "length", "function_words", "foreign_number", "negation_gap", "commas")
 
@@ -33,7 +47,9 @@ def words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.lower().replace("'", "").replace("’", ""))
 
 
-def describe(answer: str, question: str, statements: Sequence[str], references: Sequence[str], lang: Lang) -> list[float]:
+def describe(
+    answer: str, question: str, statements: Sequence[str], references: Sequence[str], lang: Lang
+) -> list[float]:
     """Features of an answer's surface, in the order of ``NAMES``.
 
     Args:

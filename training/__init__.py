@@ -1,0 +1,1 @@
+"""Reproduce the weights that ship with the grader."""

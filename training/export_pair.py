@@ -1,6 +1,6 @@
 """Turn a trained pair model into the weights that ship: eight-bit differences from the base, and a card.
 
-    python -m training.export_pair run/ --pairs pairs.jsonl.gz --shared ../shared/data --out grader/weights/pair-e5
+python -m training.export_pair run/ --pairs pairs.jsonl.gz --shared ../shared/data --out grader/weights/pair-e5
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> None:
             tensors[name] = value.half()
             continue
         delta = value.float() - base[name.removeprefix("encoder.")].detach()
-        if delta.ndim == 2:  # noqa: PLR2004
+        if delta.ndim == 2:
             tensors[name], tensors[f"{name}.scale"] = quantise(delta)
         else:
             tensors[name] = delta
@@ -73,9 +73,15 @@ def main() -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
         "hidden": 384,
         "apart": report["args"]["apart"],
-        "command": "python -m training.train_pair " + " ".join(f"--{k.replace('_', '-')} {v}" for k, v in report["args"].items() if k not in {"pairs", "out", "init", "save_stage1"} and v not in {"", False}),
+        "command": "python -m training.train_pair "
+        + " ".join(
+            f"--{k.replace('_', '-')} {v}"
+            for k, v in report["args"].items()
+            if k not in {"pairs", "out", "init", "save_stage1"} and v not in {"", False}
+        ),
         "pairs_sha256": digest(args.pairs),
-        "data_sha256": {str(path.relative_to(args.shared)): digest(path) for path in files} | {f"training/authored/{path.name}": digest(path) for path in authored},
+        "data_sha256": {str(path.relative_to(args.shared)): digest(path) for path in files}
+        | {f"training/authored/{path.name}": digest(path) for path in authored},
         "licences": LICENCES,
     }
     (args.out / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")

@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
-from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from grader import guard, surface
 from grader.embed import load_embedder
 from grader.match import CONTRADICTORY, CORRECT, Reading, reference_features, rubric_features, statement_features
-from training.pairs import FIVE_WAY, Pair, gather
+from training.pairs import Pair, gather
 
 FOLDS = 5
 # What the references regression learns from, each group weighing the same; SAF and STITA lack five-way labels.
@@ -75,7 +75,13 @@ def collect(shared: Path, own: Path, runs: list[Path]) -> list[Answer]:
 
 def read(answers: list[Answer], kept: Path | None) -> None:
     """Add each answer's surface and similarities; ``kept`` holds vectors between runs."""
-    texts = sorted({t for a in answers for t in (guard.screen(a.pair.answer).text.strip(), a.pair.question, *a.pair.statements[:12])})
+    texts = sorted(
+        {
+            t
+            for a in answers
+            for t in (guard.screen(a.pair.answer).text.strip(), a.pair.question, *a.pair.statements[:12])
+        }
+    )
     vectors: dict[str, np.ndarray] = pickle.loads(kept.read_bytes()) if kept and kept.exists() else {}  # noqa: S301  our own file
     new = [text for text in texts if text not in vectors]
     vectors.update(zip(new, load_embedder().encode(new), strict=True))
@@ -84,10 +90,16 @@ def read(answers: list[Answer], kept: Path | None) -> None:
     for a in answers:
         text, references = guard.screen(a.pair.answer).text.strip(), a.pair.statements[:12]
         described = surface.describe(text, a.pair.question, [*references, *a.statements], references, a.pair.lang)  # type: ignore[arg-type]
-        similarity = float(vectors[text] @ vectors[a.pair.question]), max(float(vectors[text] @ vectors[r]) for r in references)
+        similarity = (
+            float(vectors[text] @ vectors[a.pair.question]),
+            max(float(vectors[text] @ vectors[r]) for r in references),
+        )
         a.reading = Reading(
-            a.references, np.array([p for p, _ in a.criteria]).reshape(-1, 5), np.array([p for p, _ in a.misconceptions]).reshape(-1, 5),
-            tuple(described), similarity,
+            a.references,
+            np.array([p for p, _ in a.criteria]).reshape(-1, 5),
+            np.array([p for p, _ in a.misconceptions]).reshape(-1, 5),
+            tuple(described),
+            similarity,
         )
 
 
@@ -95,7 +107,9 @@ def model(strength: float):
     return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=3000))
 
 
-def fit(features: np.ndarray, labels: np.ndarray, groups: np.ndarray, strength: float, weights: np.ndarray | None = None) -> tuple[dict, np.ndarray]:
+def fit(
+    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, strength: float, weights: np.ndarray | None = None
+) -> tuple[dict, np.ndarray]:
     """A regression as ``grader.match`` reads it, and its out-of-fold probabilities."""
     params = {} if weights is None else {"logisticregression__sample_weight": weights}
     guess = np.zeros((len(labels), len(set(labels))))
@@ -112,15 +126,17 @@ def fit(features: np.ndarray, labels: np.ndarray, groups: np.ndarray, strength: 
 
 
 def three(labels: np.ndarray) -> np.ndarray:
-    return np.select([labels == 0, labels == 2], [0, 1], 2)  # noqa: PLR2004
+    return np.select([labels == 0, labels == 2], [0, 1], 2)
 
 
 def show(name: str, gold: np.ndarray, guess: np.ndarray) -> None:
     best = guess.argmax(1)
     f1 = lambda a, b: f1_score(a, b, average="macro")  # noqa: E731
     passed = (best[gold == CONTRADICTORY] == 0).mean() if (gold == CONTRADICTORY).any() else float("nan")
-    print(f"{name:28} n {len(gold):5}  5-way F1 {f1(gold, best):.3f} acc {(gold == best).mean():.3f}  3-way F1 {f1(three(gold), three(best)):.3f}"
-          f"  2-way F1 {f1(gold == 0, best == 0):.3f} acc {((gold == 0) == (best == 0)).mean():.3f}  contradictory passed {passed:.3f}")
+    print(
+        f"{name:28} n {len(gold):5}  5-way F1 {f1(gold, best):.3f} acc {(gold == best).mean():.3f}  3-way F1 {f1(three(gold), three(best)):.3f}"
+        f"  2-way F1 {f1(gold == 0, best == 0):.3f} acc {((gold == 0) == (best == 0)).mean():.3f}  contradictory passed {passed:.3f}"
+    )
 
 
 def main() -> None:
@@ -157,7 +173,11 @@ def main() -> None:
     for kind in ("criteria", "misconceptions"):
         # Misconceptions are looked for in contradictory answers alone.
         among = graded if kind == "criteria" else [a for a in graded if a.verdict == CONTRADICTORY]
-        rows = [(statement_features(p, a.reading, a.reading.criteria), held, a.pair.group) for a in among for p, held in getattr(a, kind)]
+        rows = [
+            (statement_features(p, a.reading, a.reading.criteria), held, a.pair.group)
+            for a in among
+            for p, held in getattr(a, kind)
+        ]
         x, y, g = np.stack([r[0] for r in rows]), np.array([int(r[1]) for r in rows]), np.array([r[2] for r in rows])
         regressions[kind], p = fit(x, y, g, 0.1)
         right = (p[:, 1] > 0.5) == y
@@ -165,8 +185,16 @@ def main() -> None:
     confidence, right = guess.max(1), guess.argmax(1) == gold
     for low in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
         kept = confidence >= low
-        print(f"confidence >= {low}: {kept.mean():.2f} of answers, accuracy {right[kept].mean():.3f}, mean confidence {confidence[kept].mean():.3f}")
-    saved = {"rubric": rubric, "references": references, "criterion": regressions["criteria"], "misconception": regressions["misconceptions"], "review_below": 0.7}
+        print(
+            f"confidence >= {low}: {kept.mean():.2f} of answers, accuracy {right[kept].mean():.3f}, mean confidence {confidence[kept].mean():.3f}"
+        )
+    saved = {
+        "rubric": rubric,
+        "references": references,
+        "criterion": regressions["criteria"],
+        "misconception": regressions["misconceptions"],
+        "review_below": 0.7,
+    }
     args.out.write_text(json.dumps(saved) + "\n")
 
 

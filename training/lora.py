@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 -- its customary name
+from torch.nn import functional as F
 
 
 class LoRA(nn.Module):

@@ -91,19 +91,37 @@ def closest_first(answer: str, references: Iterable[str]) -> tuple[str, ...]:
 def semeval(path: Path, source: str) -> Iterator[Pair]:
     for row in read(path):
         yield Pair(
-            row["answer"], row["question"], closest_first(row["answer"], row["reference_answers"]),
-            FIVE_WAY[row["label_5way"]], "en", source, f"{source}:{row['question_id']}", row["module"], id=row["id"],
+            row["answer"],
+            row["question"],
+            closest_first(row["answer"], row["reference_answers"]),
+            FIVE_WAY[row["label_5way"]],
+            "en",
+            source,
+            f"{source}:{row['question_id']}",
+            row["module"],
+            id=row["id"],
         )
 
 
 def saf(path: Path) -> Iterator[Pair]:
-    allowed = {"Correct": (CORRECT,), "Partially correct": (PARTIAL,), "Incorrect": (CONTRADICTORY, IRRELEVANT, NON_DOMAIN)}
+    allowed = {
+        "Correct": (CORRECT,),
+        "Partially correct": (PARTIAL,),
+        "Incorrect": (CONTRADICTORY, IRRELEVANT, NON_DOMAIN),
+    }
     for row in read(path):
         if row["answer"].strip().lower() in PLACEHOLDERS:
             continue
         yield Pair(
-            row["answer"], row["question"], tuple(row["reference_answers"]), allowed[row["label"]], "en", "saf",
-            f"saf:{row['question_id']}", id=row["id"], extra={"score": row["score"]},
+            row["answer"],
+            row["question"],
+            tuple(row["reference_answers"]),
+            allowed[row["label"]],
+            "en",
+            "saf",
+            f"saf:{row['question_id']}",
+            id=row["id"],
+            extra={"score": row["score"]},
         )
 
 
@@ -112,10 +130,23 @@ def stita(path: Path) -> Iterator[Pair]:
         score = row["score"]
         if score is None or row["answer"].strip().lower() in PLACEHOLDERS:
             continue
-        allowed = (CORRECT,) if score > 0.9 else (PARTIAL,) if score > 0.3 else (PARTIAL, CONTRADICTORY, IRRELEVANT, NON_DOMAIN)
+        allowed = (
+            (CORRECT,)
+            if score > 0.9
+            else (PARTIAL,)
+            if score > 0.3
+            else (PARTIAL, CONTRADICTORY, IRRELEVANT, NON_DOMAIN)
+        )
         yield Pair(
-            row["answer"], row["question"], tuple(row["reference_answers"]), allowed, "en", "stita",
-            f"stita:{row['question_id']}", id=row["id"], extra={"score": score},
+            row["answer"],
+            row["question"],
+            tuple(row["reference_answers"]),
+            allowed,
+            "en",
+            "stita",
+            f"stita:{row['question_id']}",
+            id=row["id"],
+            extra={"score": score},
         )
 
 
@@ -133,39 +164,101 @@ def authored(questions: Path, answers: Path, source: str) -> Iterator[Pair]:
         for criterion in question["criteria"]:
             met = criterion["id"] in row["criteria_met"]
             allowed = (CORRECT,) if met else empty if verdict in {"irrelevant", "non_domain"} else NOT_CORRECT
-            yield Pair(row["answer"], prompt, (criterion["statement"][lang],), allowed, **base, kind="criterion",
-                       extra={**extra, "statement_id": criterion["id"], "held": met})
+            yield Pair(
+                row["answer"],
+                prompt,
+                (criterion["statement"][lang],),
+                allowed,
+                **base,
+                kind="criterion",
+                extra={**extra, "statement_id": criterion["id"], "held": met},
+            )
         for belief in question["misconceptions"]:
             held = belief["id"] in row["misconceptions"]
             allowed = (CORRECT,) if held else empty if verdict in {"irrelevant", "non_domain"} else NOT_CORRECT
-            yield Pair(row["answer"], prompt, (belief["statement"][lang],), allowed, **base, kind="misconception",
-                       extra={**extra, "statement_id": belief["id"], "held": held})
+            yield Pair(
+                row["answer"],
+                prompt,
+                (belief["statement"][lang],),
+                allowed,
+                **base,
+                kind="misconception",
+                extra={**extra, "statement_id": belief["id"], "held": held},
+            )
 
 
 def inference(folder: Path) -> Iterator[Pair]:
     """Natural language inference: the premise plays the answer, the hypothesis the statement."""
     names = (
-        "snli_dev", "snli_test", "cad_nli_train", "cad_nli_dev", "conjnli_adversarial_train", "conjnli_dev",
-        "hossain_negation_snli", "hossain_negation_mnli", "cannot_sem_anto_neg", "cannot_wikifactcheck",
-        "fool_me_twice_dev", "fool_me_twice_test", "scone_nli_train", "condaqa_dev", "entailmentbank_train",
+        "snli_dev",
+        "snli_test",
+        "cad_nli_train",
+        "cad_nli_dev",
+        "conjnli_adversarial_train",
+        "conjnli_dev",
+        "hossain_negation_snli",
+        "hossain_negation_mnli",
+        "cannot_sem_anto_neg",
+        "cannot_wikifactcheck",
+        "fool_me_twice_dev",
+        "fool_me_twice_test",
+        "scone_nli_train",
+        "condaqa_dev",
+        "entailmentbank_train",
         "entailmentbank_dev",
     )
     for name in names:
         for row in read(folder / f"{name}.jsonl.gz"):
-            yield Pair(row["premise"], "", (row["hypothesis"],), NLI[row["label"]], "en", name, f"{name}:{row['premise'][:60]}", kind="nli")
+            yield Pair(
+                row["premise"],
+                "",
+                (row["hypothesis"],),
+                NLI[row["label"]],
+                "en",
+                name,
+                f"{name}:{row['premise'][:60]}",
+                kind="nli",
+            )
     for name in ("pawsx_dev.en", "pawsx_dev.es"):
         for row in read(folder / f"{name}.jsonl.gz"):
             allowed = (CORRECT,) if row["score"] == 1 else (PARTIAL, CONTRADICTORY, IRRELEVANT)
-            yield Pair(row["premise"], "", (row["hypothesis"],), allowed, row["lang"], name, f"pawsx:{row['premise'][:60]}", kind="nli")
+            yield Pair(
+                row["premise"],
+                "",
+                (row["hypothesis"],),
+                allowed,
+                row["lang"],
+                name,
+                f"pawsx:{row['premise'][:60]}",
+                kind="nli",
+            )
     for name in ("stsb_train.en", "stsb_train.es", "stsb_dev.es"):
         for row in read(folder / f"{name}.jsonl.gz"):
             if 0.25 < row["score"] < 0.9:
                 continue
             allowed = (CORRECT,) if row["score"] >= 0.9 else (IRRELEVANT, CONTRADICTORY)
-            yield Pair(row["premise"], "", (row["hypothesis"],), allowed, row["lang"], name, f"stsb:{row['premise'][:60]}", kind="nli")
+            yield Pair(
+                row["premise"],
+                "",
+                (row["hypothesis"],),
+                allowed,
+                row["lang"],
+                name,
+                f"stsb:{row['premise'][:60]}",
+                kind="nli",
+            )
     for row in read(folder / "evouna_nq.jsonl.gz"):
         allowed = (CORRECT,) if row["label"] == "equivalent" else (PARTIAL, CONTRADICTORY, IRRELEVANT)
-        yield Pair(row["candidate"], row["question"], tuple(row["reference"].split("/")[:5]), allowed, "en", "evouna", f"evouna:{row['question']}", kind="nli")
+        yield Pair(
+            row["candidate"],
+            row["question"],
+            tuple(row["reference"].split("/")[:5]),
+            allowed,
+            "en",
+            "evouna",
+            f"evouna:{row['question']}",
+            kind="nli",
+        )
 
 
 def synthetic(pairs: list[Pair], seed: int) -> Iterator[Pair]:
@@ -180,13 +273,21 @@ def synthetic(pairs: list[Pair], seed: int) -> Iterator[Pair]:
         neighbours.setdefault(module + members[0].lang, []).append(members[0])
     for (module, _), members in questions.items():
         first = members[0]
-        base = {"lang": first.lang, "source": first.source, "group": first.group, "module": first.module, "kind": "synthetic"}
+        base = {
+            "lang": first.lang,
+            "source": first.source,
+            "group": first.group,
+            "module": first.module,
+            "kind": "synthetic",
+        }
         references = sorted({statement for member in members for statement in member.statements})
         for reference in references[:6]:
             yield Pair(reference, first.question, tuple(references), (CORRECT,), **base)
             for wrong in contradict(reference, first.lang, rng, limit=2):
                 yield Pair(wrong, first.question, (reference,), (CONTRADICTORY,), **base)
-            yield Pair(shuffled_keywords(reference, rng), first.question, (reference,), (IRRELEVANT, NON_DOMAIN), **base)
+            yield Pair(
+                shuffled_keywords(reference, rng), first.question, (reference,), (IRRELEVANT, NON_DOMAIN), **base
+            )
         right = [member for member in members if member.allowed == (CORRECT,)]
         for member in rng.sample(right, min(6, len(right))):
             for wrong in contradict(member.answer, first.lang, rng, limit=1):
@@ -196,13 +297,17 @@ def synthetic(pairs: list[Pair], seed: int) -> Iterator[Pair]:
             yield Pair(phrase, first.question, tuple(references), (NON_DOMAIN,), **base)
         others = [other for other in neighbours[module + first.lang] if other.group != first.group]
         for other in rng.sample(others, min(4, len(others))):
-            yield Pair(other.statements[0], first.question, tuple(references), (IRRELEVANT, PARTIAL, CONTRADICTORY), **base)
+            yield Pair(
+                other.statements[0], first.question, tuple(references), (IRRELEVANT, PARTIAL, CONTRADICTORY), **base
+            )
 
 
 def translate(texts: list[str]) -> dict[str, str]:
     """English to Spanish with Apertium (rule-based, offline), one text a line."""
     flat = [" ".join(text.split()) for text in texts]
-    done = subprocess.run(["apertium", "-u", "eng-spa"], input="\n\n".join(flat), text=True, capture_output=True, check=True)
+    done = subprocess.run(
+        ["apertium", "-u", "eng-spa"], input="\n\n".join(flat), text=True, capture_output=True, check=True
+    )
     lines = done.stdout.split("\n\n")
     if len(lines) != len(texts):
         raise SystemExit(f"Apertium returned {len(lines)} texts for {len(texts)}")
@@ -241,8 +346,13 @@ def build(shared: Path, own: Path, seed: int = 0) -> tuple[list[Pair], dict[str,
     pairs = gather(shared, own)
     pairs += synthetic(pairs, seed)
     pairs += inference(shared / "nli")
-    english = {text for pair in pairs if pair.lang == "en" and pair.source not in {"indomain", "authored"}
-               for text in (pair.answer, pair.question, *pair.statements[:6]) if text}
+    english = {
+        text
+        for pair in pairs
+        if pair.lang == "en" and pair.source not in {"indomain", "authored"}
+        for text in (pair.answer, pair.question, *pair.statements[:6])
+        if text
+    }
     return pairs, translate(sorted(english))
 
 

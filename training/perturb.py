@@ -7,25 +7,88 @@ import re
 
 OPPOSITES = {
     "en": (
-        ("increases", "decreases"), ("increase", "decrease"), ("increased", "decreased"), ("more", "less"),
-        ("higher", "lower"), ("larger", "smaller"), ("bigger", "smaller"), ("greater", "smaller"), ("before", "after"),
-        ("above", "below"), ("open", "closed"), ("always", "never"), ("all", "none"), ("same", "different"),
-        ("faster", "slower"), ("positive", "negative"), ("parallel", "series"), ("hot", "cold"), ("hotter", "colder"),
-        ("harder", "softer"), ("hard", "soft"), ("heavier", "lighter"), ("longer", "shorter"), ("up", "down"),
-        ("inside", "outside"), ("with", "without"), ("connected", "disconnected"), ("gain", "lose"), ("absorb", "release"),
-        ("read", "write"), ("reads", "writes"), ("keys", "queries"), ("exact", "approximate"), ("identical", "different"),
-        ("first", "last"), ("maximum", "minimum"), ("strong", "weak"), ("stronger", "weaker"), ("push", "pull"),
-        ("attract", "repel"), ("float", "sink"), ("floats", "sinks"), ("rises", "falls"), ("fewer", "more"),
-        ("linear", "quadratic"), ("contiguous", "scattered"), ("shared", "separate"), ("complete", "incomplete"),
+        ("increases", "decreases"),
+        ("increase", "decrease"),
+        ("increased", "decreased"),
+        ("more", "less"),
+        ("higher", "lower"),
+        ("larger", "smaller"),
+        ("bigger", "smaller"),
+        ("greater", "smaller"),
+        ("before", "after"),
+        ("above", "below"),
+        ("open", "closed"),
+        ("always", "never"),
+        ("all", "none"),
+        ("same", "different"),
+        ("faster", "slower"),
+        ("positive", "negative"),
+        ("parallel", "series"),
+        ("hot", "cold"),
+        ("hotter", "colder"),
+        ("harder", "softer"),
+        ("hard", "soft"),
+        ("heavier", "lighter"),
+        ("longer", "shorter"),
+        ("up", "down"),
+        ("inside", "outside"),
+        ("with", "without"),
+        ("connected", "disconnected"),
+        ("gain", "lose"),
+        ("absorb", "release"),
+        ("read", "write"),
+        ("reads", "writes"),
+        ("keys", "queries"),
+        ("exact", "approximate"),
+        ("identical", "different"),
+        ("first", "last"),
+        ("maximum", "minimum"),
+        ("strong", "weak"),
+        ("stronger", "weaker"),
+        ("push", "pull"),
+        ("attract", "repel"),
+        ("float", "sink"),
+        ("floats", "sinks"),
+        ("rises", "falls"),
+        ("fewer", "more"),
+        ("linear", "quadratic"),
+        ("contiguous", "scattered"),
+        ("shared", "separate"),
+        ("complete", "incomplete"),
     ),
     "es": (
-        ("aumenta", "disminuye"), ("aumentar", "disminuir"), ("crece", "disminuye"), ("más", "menos"), ("mayor", "menor"),
-        ("mayores", "menores"), ("antes", "después"), ("siempre", "nunca"), ("misma", "distinta"), ("mismo", "distinto"),
-        ("mismas", "distintas"), ("mismos", "distintos"), ("con", "sin"), ("exacta", "aproximada"), ("exacto", "aproximado"),
-        ("idénticas", "distintas"), ("idénticos", "distintos"), ("rápido", "lento"), ("positivo", "negativo"),
-        ("máximo", "mínimo"), ("primero", "último"), ("claves", "consultas"), ("lectura", "escritura"),
-        ("abierto", "cerrado"), ("todos", "ninguno"), ("todas", "ninguna"), ("sube", "baja"), ("alto", "bajo"),
-        ("lineal", "cuadrática"), ("compartidas", "separadas"), ("contiguos", "dispersos"), ("paralelo", "serie"),
+        ("aumenta", "disminuye"),
+        ("aumentar", "disminuir"),
+        ("crece", "disminuye"),
+        ("más", "menos"),
+        ("mayor", "menor"),
+        ("mayores", "menores"),
+        ("antes", "después"),
+        ("siempre", "nunca"),
+        ("misma", "distinta"),
+        ("mismo", "distinto"),
+        ("mismas", "distintas"),
+        ("mismos", "distintos"),
+        ("con", "sin"),
+        ("exacta", "aproximada"),
+        ("exacto", "aproximado"),
+        ("idénticas", "distintas"),
+        ("idénticos", "distintos"),
+        ("rápido", "lento"),
+        ("positivo", "negativo"),
+        ("máximo", "mínimo"),
+        ("primero", "último"),
+        ("claves", "consultas"),
+        ("lectura", "escritura"),
+        ("abierto", "cerrado"),
+        ("todos", "ninguno"),
+        ("todas", "ninguna"),
+        ("sube", "baja"),
+        ("alto", "bajo"),
+        ("lineal", "cuadrática"),
+        ("compartidas", "separadas"),
+        ("contiguos", "dispersos"),
+        ("paralelo", "serie"),
     ),
 }
 NEGATE = {
@@ -64,7 +127,12 @@ def negate(text: str, lang: str, rng: random.Random) -> str | None:
 
 def swap_opposite(text: str, lang: str, rng: random.Random) -> str | None:
     """Replace one word by its opposite; ``None`` where the text has none of the known ones."""
-    pairs = [pair for a, b in OPPOSITES[lang] for pair in ((a, b), (b, a)) if re.search(rf"\b{pair[0]}\b", text, re.IGNORECASE)]
+    pairs = [
+        pair
+        for a, b in OPPOSITES[lang]
+        for pair in ((a, b), (b, a))
+        if re.search(rf"\b{pair[0]}\b", text, re.IGNORECASE)
+    ]
     if not pairs:
         return None
     old, new = rng.choice(pairs)
@@ -73,7 +141,7 @@ def swap_opposite(text: str, lang: str, rng: random.Random) -> str | None:
 
 def change_number(text: str, rng: random.Random) -> str | None:
     """Change one number to another; ``None`` where the text has none."""
-    matches = [match for match in re.finditer(r"(?<![\w.])\d+(?:\.\d+)?", text)]
+    matches = list(re.finditer(r"(?<![\w.])\d+(?:\.\d+)?", text))
     if not matches:
         return None
     match = rng.choice(matches)

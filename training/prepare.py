@@ -1,6 +1,6 @@
 """Write every training pair, with its Spanish, to one file.
 
-    python -m training.prepare ../shared/data pairs.jsonl.gz
+python -m training.prepare ../shared/data pairs.jsonl.gz
 """
 
 from __future__ import annotations

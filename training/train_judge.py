@@ -107,7 +107,7 @@ class Trainer:
 
     def run(self, epochs: list[list[dict]], lr: float, deadline: float, seed: int) -> None:
         """Train on each epoch's rows in turn, done by ``deadline`` (``time.monotonic`` seconds)."""
-        plans = list(self._plan(epochs, random.Random(seed)))  # noqa: S311 -- draws data, keeps no secret
+        plans = list(self._plan(epochs, random.Random(seed)))
         total, started, skipped, losses, seen = sum(len(p[2]) for p in plans), time.monotonic(), 0, [], 0
         optimiser = torch.optim.AdamW([{"params": self.body}, {"params": self.head}], lr=lr, weight_decay=0.01,
                                       eps=1e-6, betas=(0.9, 0.98))  # fmt: skip
@@ -209,10 +209,10 @@ def prepare_data(
     args: argparse.Namespace, tokenise: Tokenise, layout: Layout
 ) -> tuple[Data, list[dict], list[dict], dict]:
     """Read and split the pairs: data, inference sample, graded pairs, development sets."""
-    rng = random.Random(args.seed)  # noqa: S311
+    rng = random.Random(args.seed)
     rows = read_rows(args.pairs)
     if args.limit:
-        rows = random.Random(0).sample(rows, args.limit)  # noqa: S311
+        rows = random.Random(0).sample(rows, args.limit)
     sets = defaultdict(list)
     for row in rows:
         sets[split(row, args.holdout)].append(row)
@@ -255,7 +255,7 @@ def main() -> None:
 
     reserve = args.reserve_s if args.reserve_s >= 0 else 10.0 if args.holdout == "none" else 50.0
     now, end = time.monotonic(), started + 60 * args.minutes - reserve
-    trainer, rng = Trainer(model, data, args.tokens, device), random.Random(args.seed + 1)  # noqa: S311
+    trainer, rng = Trainer(model, data, args.tokens, device), random.Random(args.seed + 1)
     trainer.run([nli], args.nli_lr, now + args.nli_share * (end - now), args.seed)
     trainer.run(
         [graded + rng.sample(nli, min(args.replay, len(nli))) for _ in range(args.epochs)], args.lr, end, args.seed + 1

@@ -26,6 +26,7 @@ from training.lora import add_lora
 from training.loss import label_mask, set_loss
 from training.measure import predict, write_report
 
+
 class PairModel(nn.Module):
     """Encoder and head.
 
@@ -71,7 +72,9 @@ def load_base(name: str):
 
     tokenizer = AutoTokenizer.from_pretrained(name)
     model = AutoModel.from_pretrained(name, add_pooling_layer=False)
-    return model, lambda texts: tokenizer(list(texts), add_special_tokens=False, truncation=True, max_length=510)["input_ids"]
+    return model, lambda texts: tokenizer(list(texts), add_special_tokens=False, truncation=True, max_length=510)[
+        "input_ids"
+    ]
 
 
 def adapt(model: PairModel, method: str, rank: int) -> None:
@@ -99,11 +102,28 @@ def collate(items, device: str):
     return ids.to(device, non_blocking=True), parts.to(device, non_blocking=True)
 
 
-def run_stage(model, data: Data, rows: list[dict], *, epochs: float, lr: float, tokens: int, seed: int, rdrop: float, device: str, fresh=None) -> None:
+def run_stage(
+    model,
+    data: Data,
+    rows: list[dict],
+    *,
+    epochs: float,
+    lr: float,
+    tokens: int,
+    seed: int,
+    rdrop: float,
+    device: str,
+    fresh=None,
+) -> None:
     rng = random.Random(seed)
     head = list(model.head.parameters())
     body = [p for p in model.encoder.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW([{"params": body, "lr": lr}, {"params": head, "lr": max(lr, 3e-4)}], weight_decay=0.01, eps=1e-6, betas=(0.9, 0.98))
+    optimiser = torch.optim.AdamW(
+        [{"params": body, "lr": lr}, {"params": head, "lr": max(lr, 3e-4)}],
+        weight_decay=0.01,
+        eps=1e-6,
+        betas=(0.9, 0.98),
+    )
     plans = []
     whole = math.ceil(epochs)
     for epoch in range(whole):
@@ -115,7 +135,9 @@ def run_stage(model, data: Data, rows: list[dict], *, epochs: float, lr: float, 
             groups = groups[: int(len(groups) * (epochs - int(epochs)))]
         plans.append((items, labels, groups))
     total = max(1, sum(len(groups) for *_, groups in plans))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: min(1, (s + 1) / (0.06 * total)) * max(0.02, 0.5 * (1 + math.cos(math.pi * s / total))))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda s: min(1, (s + 1) / (0.06 * total)) * max(0.02, 0.5 * (1 + math.cos(math.pi * s / total)))
+    )
     model.train()
     started, seen, running = time.time(), 0, []
     for items, labels, groups in plans:
@@ -128,7 +150,10 @@ def run_stage(model, data: Data, rows: list[dict], *, epochs: float, lr: float, 
                 if rdrop:
                     second = model(ids, parts)
                     p, q = logits.log_softmax(-1), second.log_softmax(-1)
-                    kl = 0.5 * (F.kl_div(p, q, log_target=True, reduction="batchmean") + F.kl_div(q, p, log_target=True, reduction="batchmean"))
+                    kl = 0.5 * (
+                        F.kl_div(p, q, log_target=True, reduction="batchmean")
+                        + F.kl_div(q, p, log_target=True, reduction="batchmean")
+                    )
                     loss = 0.5 * (loss + set_loss(second, allowed)) + rdrop * kl
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -139,7 +164,10 @@ def run_stage(model, data: Data, rows: list[dict], *, epochs: float, lr: float, 
             seen += 1
             running.append(loss.detach())
             if seen % 400 == 0:
-                print(f"  step {seen}/{total} loss {torch.stack(running[-400:]).mean():.4f} {time.time() - started:.0f}s", flush=True)
+                print(
+                    f"  step {seen}/{total} loss {torch.stack(running[-400:]).mean():.4f} {time.time() - started:.0f}s",
+                    flush=True,
+                )
     print(f"  stage: {total} steps, {time.time() - started:.0f}s", flush=True)
 
 
@@ -203,8 +231,16 @@ def main() -> None:
     state = lambda: {name: p.detach().clone() for name, p in model.named_parameters() if name in trained}  # noqa: E731
     if args.save_stage1:
         torch.save(state(), args.save_stage1)
-    run_stage(model, data, graded, epochs=args.epochs, lr=args.lr, seed=args.seed + 1, **common,
-              fresh=lambda rng: graded + rng.sample(nli, min(args.replay, len(nli))))
+    run_stage(
+        model,
+        data,
+        graded,
+        epochs=args.epochs,
+        lr=args.lr,
+        seed=args.seed + 1,
+        **common,
+        fresh=lambda rng: graded + rng.sample(nli, min(args.replay, len(nli))),
+    )
 
     write_report(out, vars(args), sets, lambda part: predict(model, data, part, device, collate))
     from safetensors.torch import save_file

@@ -12,7 +12,7 @@ from grader.schema import Lang, Rubric
 if TYPE_CHECKING:
     from grader.schema import Quiz
 
-Tier = Literal["embedded", "accurate"]
+Tier = Literal["embedded"]
 
 QuizOption = Annotated[str, typer.Option("--quiz", metavar="QUIZ", help="Id of a quiz, or path of its YAML file.")]
 RubricsOption = Annotated[
