@@ -3,7 +3,7 @@
 #
 #   PYTHON=python3.12   interpreter that .venv is made from; the first of 3.11 or newer that is found otherwise
 #   TORCH_INDEX=URL     package index that torch comes from, such as PyTorch's own one for CPU builds; the usual one otherwise
-#   ARGS='-m "not slow and not browser"'   arguments for pytest
+#   ARGS='-m "not slow and not browser"'   arguments for pytest in `make test`, for the script in `make bench`
 
 PYTHON ?=
 TORCH_INDEX ?=
@@ -23,9 +23,9 @@ TORCH := $(shell sed -n 's/^ *"\(torch[<>=][^"]*\)".*/\1/p' pyproject.toml)
 
 QUIZZES := $(wildcard data/quizzes/*.yaml)
 RUBRICS := $(wildcard rubrics/*.yaml)
-BENCHMARKS := $(wildcard benchmarks/[a-z]*.py)
+BENCH := $(wildcard benchmarks/[a-z]*.py)
 
-.PHONY: help install dev browser run test check bench clean FORCE
+.PHONY: help install browser run test check bench clean FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -47,9 +47,10 @@ check: $(VENV)/installed-dev ## lint, format, types, layers, and that what is ge
 	$(BIN)/grader quiz mirror --check $(QUIZZES)
 	$(BIN)/grader quiz schema --check --out docs/schema
 
-bench: $(VENV)/installed-dev ## measure; each benchmark appends to benchmarks/results
-	$(if $(BENCHMARKS),,$(error there is no benchmark in benchmarks/))
-	for file in $(BENCHMARKS); do $(BIN)/python "$$file"; done
+bench: $(VENV)/installed-dev ## measure with every script in benchmarks/, or only BENCH=benchmarks/NAME.py
+	@failed=; \
+	for file in $(BENCH); do echo "$$file"; $(BIN)/python "$$file" $(ARGS) || failed+=" $$file"; done; \
+	if [ -n "$$failed" ]; then echo "could not measure:$$failed" >&2; exit 1; fi
 
 clean: ## remove all that the other targets made, .venv included
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .gradio

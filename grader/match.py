@@ -30,6 +30,7 @@ from grader.schema import Verdict
 VERDICTS = tuple(Verdict)
 CORRECT, PARTIAL, CONTRADICTORY, IRRELEVANT, NON_DOMAIN = range(5)
 HALF = 0.5
+LENGTH = 1  # place of the length among the surface features
 RULE_FILE = Path(__file__).parent / "weights" / "rule.json"
 Array = NDArray[np.float64]
 
@@ -186,7 +187,7 @@ def statement_features(row: Array, reading: Reading, others: Array) -> Array:
         (
             [logit(row[CORRECT]), logit(row[CONTRADICTORY]), logit(row[PARTIAL]), logit(row[IRRELEVANT])],
             logit(best[[CORRECT, PARTIAL, CONTRADICTORY]]),
-            [logit(others[:, CORRECT]).mean(), logit(others[:, CONTRADICTORY]).max(), reading.surface[2]],
+            [logit(others[:, CORRECT]).mean(), logit(others[:, CONTRADICTORY]).max(), reading.surface[LENGTH]],
         )
     )
 

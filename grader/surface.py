@@ -39,7 +39,7 @@ _NEGATIONS: dict[Lang, frozenset[str]] = {
         """.split()
     ),
 }
-NAMES = ("novelty", "overlap", "length", "function_words", "foreign_number", "negation_gap", "commas")
+NAMES = ("novelty", "length", "function_words", "foreign_number", "negation_gap", "commas")
 
 
 def words(text: str) -> list[str]:
@@ -59,10 +59,12 @@ def describe(
         references: Full-mark answers.
         lang: Language of the answer.
 
+    Word overlap with the references is left out on purpose: it tells a copy from a paraphrase, not right from wrong.
+
     Returns:
-        Share of content words that the question lacks · word overlap (F1) with the closest reference · log of
-        one plus the word count · share of function words · 1 where a number stands in no given text ·
-        difference in negations to the closest reference, weighted by the overlap · commas a word.
+        Share of content words that the question lacks · log of one plus the word count · share of function words ·
+        1 where a number stands in no given text · difference in negations to the closest reference, weighted by
+        the word overlap with it · commas a word.
     """
     mine = words(answer)
     content = [word for word in mine if word not in _FUNCTION[lang]]
@@ -74,7 +76,7 @@ def describe(
     gap = abs(_negations(mine, lang) - _negations(words(closest), lang)) * overlap
     length = max(1, len(mine))
     share = (len(mine) - len(content)) / length
-    return [novelty, overlap, math.log1p(len(mine)), share, float(foreign), gap, answer.count(",") / length]
+    return [novelty, math.log1p(len(mine)), share, float(foreign), gap, answer.count(",") / length]
 
 
 def closest(answer: str, statements: Sequence[str], limit: int) -> tuple[str, ...]:

@@ -13,7 +13,23 @@ from grader.spans import clauses, span
 from grader.surface import NAMES, closest, describe, words
 
 PIECES = st.sampled_from(
-    ["the sum", "is rescaled", ", and ", ". ", "; ", " but ", " porque ", "\n\n", "¿por qué? ", "…", " ", "\t", "m_i", "é", "🙂"]
+    [
+        "the sum",
+        "is rescaled",
+        ", and ",
+        ". ",
+        "; ",
+        " but ",
+        " porque ",
+        "\n\n",
+        "¿por qué? ",
+        "…",
+        " ",
+        "\t",
+        "m_i",
+        "é",
+        "🙂",
+    ]
 )
 TEXTS = st.one_of(st.text(max_size=120), st.lists(PIECES, max_size=25).map("".join))
 

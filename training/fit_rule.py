@@ -84,8 +84,9 @@ def read(answers: list[Answer], kept: Path | None) -> None:
     )
     vectors: dict[str, np.ndarray] = pickle.loads(kept.read_bytes()) if kept and kept.exists() else {}  # noqa: S301  our own file
     new = [text for text in texts if text not in vectors]
-    vectors.update(zip(new, load_embedder().encode(new), strict=True))
-    if kept:
+    if new:
+        vectors.update(zip(new, load_embedder().encode(new), strict=True))
+    if kept and new:
         kept.write_bytes(pickle.dumps(vectors))
     for a in answers:
         text, references = guard.screen(a.pair.answer).text.strip(), a.pair.statements[:12]
@@ -125,6 +126,13 @@ def fit(
     return {name: np.round(value, 5).tolist() for name, value in saved.items()}, guess
 
 
+def fit_rubric(graded: list[Answer]) -> tuple[dict, np.ndarray]:
+    """The verdict regression for questions with a rubric, and its probabilities in grouped folds."""
+    features = np.stack([rubric_features(a.reading) for a in graded])
+    gold, groups = np.array([a.verdict for a in graded]), np.array([a.pair.group for a in graded])
+    return fit(features, gold, groups, 0.05)
+
+
 def three(labels: np.ndarray) -> np.ndarray:
     return np.select([labels == 0, labels == 2], [0, 1], 2)
 
@@ -133,9 +141,11 @@ def show(name: str, gold: np.ndarray, guess: np.ndarray) -> None:
     best = guess.argmax(1)
     f1 = lambda a, b: f1_score(a, b, average="macro")  # noqa: E731
     passed = (best[gold == CONTRADICTORY] == 0).mean() if (gold == CONTRADICTORY).any() else float("nan")
+    accuracy = ((gold == 0) == (best == 0)).mean()
     print(
-        f"{name:28} n {len(gold):5}  5-way F1 {f1(gold, best):.3f} acc {(gold == best).mean():.3f}  3-way F1 {f1(three(gold), three(best)):.3f}"
-        f"  2-way F1 {f1(gold == 0, best == 0):.3f} acc {((gold == 0) == (best == 0)).mean():.3f}  contradictory passed {passed:.3f}"
+        f"{name:28} n {len(gold):5}  5-way F1 {f1(gold, best):.3f} acc {(gold == best).mean():.3f}"
+        f"  3-way F1 {f1(three(gold), three(best)):.3f}  2-way F1 {f1(gold == 0, best == 0):.3f} acc {accuracy:.3f}"
+        f"  contradictory passed {passed:.3f}"
     )
 
 
@@ -162,9 +172,9 @@ def main() -> None:
         raw = np.stack([a.references[a.references[:, CORRECT].argmax()] for a in answers])
         show(f"  unfitted: {name}", gold[source == name], raw[source == name])
 
-    groups, gold = np.array([a.pair.group for a in graded]), np.array([a.verdict for a in graded])
+    gold = np.array([a.verdict for a in graded])
     lang, source = np.array([a.pair.lang for a in graded]), np.array([a.pair.source for a in graded])
-    rubric, guess = fit(np.stack([rubric_features(a.reading) for a in graded]), gold, groups, 0.05)
+    rubric, guess = fit_rubric(graded)
     for s in ("authored", "indomain"):
         for code in ("en", "es"):
             chosen = (source == s) & (lang == code)
@@ -186,7 +196,8 @@ def main() -> None:
     for low in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
         kept = confidence >= low
         print(
-            f"confidence >= {low}: {kept.mean():.2f} of answers, accuracy {right[kept].mean():.3f}, mean confidence {confidence[kept].mean():.3f}"
+            f"confidence >= {low}: {kept.mean():.2f} of answers, accuracy {right[kept].mean():.3f},"
+            f" mean confidence {confidence[kept].mean():.3f}"
         )
     saved = {
         "rubric": rubric,
