@@ -9,6 +9,7 @@ Everything is out of fold, by question. The pair model's readings come from the 
 rule's regression is fitted again in five grouped folds, as ``training.fit_rule`` prints it. The weights that ship saw
 every one of these answers, so they would look better here than they are. ``grader.guard`` is not fitted: the same
 patterns screen all folds, so injections are not out of fold. What it leaves empty is non_domain, as in the grader.
+Nor are the model's shape and the choice of the rule's features: both were made with some of these folds in view.
 
 The peers are fitted on the other folds of the same five, for each language by itself:
 
