@@ -3,7 +3,7 @@
     settings="--method full --prefix --apart 4 --tokens 12288 --rdrop 1 --lr 1.8e-4 --nli-lr 2.5e-4 --nli-epochs 1.5"
     pairs="--pairs run/pairs.jsonl.gz --epochs 4"
     for i in 0 1 2; do python -m training.train_pair $pairs $settings --holdout fold${i}of3 --out run/f$i; done
-    python benchmarks/grading.py --shared ../shared/data --runs run/f0 run/f1 run/f2 --vectors run/vectors.pkl
+    python benchmarks/grading.py --shared ../shared/data --runs run/f0 run/f1 run/f2
 
 Everything is out of fold, by question. The pair model's readings come from the run that held the question out; the
 rule's regression is fitted again in five grouped folds, as ``training.fit_rule`` prints it. The weights that ship saw
@@ -188,7 +188,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--runs", type=Path, nargs="+", default=[Path(f"run/f{i}") for i in range(3)])
-    parser.add_argument("--vectors", type=Path, help="keep text vectors here between runs")
     args = parser.parse_args()
     missing = [str(path) for path in (args.shared, *args.runs) if not path.is_dir()]
     if missing:
@@ -196,7 +195,7 @@ def main() -> None:
 
     answers = [a for a in collect(args.shared, ROOT / "training" / "authored", args.runs) if a.pair.source in SETS]
     live = np.array([i for i, a in enumerate(answers) if not guard.screen(a.pair.answer).empty])
-    read([answers[i] for i in live], args.vectors)
+    read([answers[i] for i in live])
     gold, groups = np.array([a.verdict for a in answers]), np.array([a.pair.group for a in answers])
     lang, source = np.array([a.pair.lang for a in answers]), np.array([a.pair.source for a in answers])
     injected = np.array([a.pair.extra["style"] == "injection" for a in answers])

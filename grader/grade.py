@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -193,11 +193,9 @@ class Grader:
         """Run the models over all answers at once."""
         if not tasks:
             return []
-        texts = [(task.screened.text.strip(), task.sheet.question, *task.sheet.references) for task in tasks]
-        vectors = self._encode([text for group in texts for text in group])
-        return [self._read_one(task, vectors) for task in tasks]
+        return [self._read_one(task) for task in tasks]
 
-    def _read_one(self, task: _Task, vectors: Mapping[str, NDArray[np.float32]]) -> Reading:
+    def _read_one(self, task: _Task) -> Reading:
         sheet, answer = task.sheet, task.screened.text.strip()
         references = surface.closest(answer, sheet.references, MAX_REFERENCES)
         criteria = [(w[0], *surface.closest(answer, w[1:], MAX_ACCEPTED)) for w in sheet.criteria]
@@ -209,15 +207,12 @@ class Grader:
             block = rows[at : at + len(chosen)]
             expressed.append(block[block[:, 0].argmax()])
             at += len(chosen)
-        mine = vectors[answer]
-        nearest = max(float(mine @ vectors[reference]) for reference in references)
         given = [*sheet.references, *(w for criterion in sheet.criteria for w in criterion), *sheet.misconceptions]
         return Reading(
             rows[: len(references)],
             np.array(expressed).reshape(-1, 5),
             rows[at:],
-            tuple(surface.describe(answer, sheet.question, given, sheet.references, task.lang)),
-            (round(float(mine @ vectors[sheet.question]), 5), round(nearest, 5)),
+            tuple(surface.describe(answer, sheet.question, given, task.lang)),
         )
 
     def _encode(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:

@@ -79,9 +79,11 @@ _NOTHING = re.compile(
     r"ns ?/? ?nc|no (?:me acuerdo|recuerdo|entiendo)|paso|nada|en blanco|blank)",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+(?=\s|$)|\n|$)")
+_SENTENCE = re.compile(r"(?:[^.!?\n]|[.!?]+(?![.!?\s]|$))*(?:[.!?]+(?=\s|$)|\n|$)")
 
 
+LONGEST_WORD = 80  # characters
+FEW_WORDS, REPETITION = 20, 0.12  # past so many words, at least this share of them differs in any real answer
 MIN_WORDS_BESIDE_ORDERS = 8  # less than this beside an order is its wrapping, not an answer
 
 
@@ -121,6 +123,12 @@ def _is_order(sentence: str) -> bool:
     return reward and (who or what)
 
 
+def _repeats(words: list[str]) -> bool:
+    """Whether a text is one thing over and over, or a single endless word."""
+    longest = max(map(len, words))
+    return longest > LONGEST_WORD or (len(words) > FEW_WORDS and len(set(words)) < REPETITION * len(words))
+
+
 def screen(answer: str) -> Screened:
     """Take out what is not an answer.
 
@@ -141,5 +149,5 @@ def screen(answer: str) -> Screened:
     words = re.findall(r"\w+", text)
     if orders and len(words) < MIN_WORDS_BESIDE_ORDERS:
         words, text = [], " " * len(text)
-    empty = not words or bool(_NOTHING.fullmatch(" ".join(text.split()).strip(" .,!?¡¿;:()\"'…-")))
+    empty = not words or _repeats(words) or bool(_NOTHING.fullmatch(" ".join(text.split()).strip(" .,!?¡¿;:()\"'…-")))
     return Screened(text, orders, empty)

@@ -30,6 +30,7 @@ from grader.schema import Verdict
 VERDICTS = tuple(Verdict)
 CORRECT, PARTIAL, CONTRADICTORY, IRRELEVANT, NON_DOMAIN = range(5)
 HALF = 0.5
+CLIP = 3.0  # standard deviations
 LENGTH = 1  # place of the length among the surface features
 RULE_FILE = Path(__file__).parent / "weights" / "rule.json"
 Array = NDArray[np.float64]
@@ -44,14 +45,12 @@ class Reading:
         criteria: (C, 5), the best wording of each criterion; no rows where the question has no rubric.
         misconceptions: (M, 5).
         surface: Features of ``grader.surface``.
-        similarity: Cosine to the question and to the closest reference.
     """
 
     references: Array
     criteria: Array
     misconceptions: Array
     surface: tuple[float, ...]
-    similarity: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,9 @@ class Decision:
 
 
 class Regression:
-    """A fitted logistic regression: standardise, multiply, soft-max.
+    """A fitted logistic regression: standardise, clip, multiply, soft-max.
+
+    Features are clipped at three standard deviations, so that an answer unlike any other cannot carry a sum away.
 
     Args:
         saved: ``mean``, ``scale`` (F,), ``weights`` (K, F) and ``bias`` (K,).
@@ -89,7 +90,7 @@ class Regression:
     def __call__(self, features: Array) -> Array:
         """Class probabilities (K,) of one feature vector (F,)."""
         # Sums in a fixed order: a matrix product's order may depend on its shape.
-        scores = (self._weights * ((features - self._mean) / self._scale)).sum(axis=1) + self._bias
+        scores = (self._weights * ((features - self._mean) / self._scale).clip(-CLIP, CLIP)).sum(axis=1) + self._bias
         exp = np.exp(scores - scores.max())
         out: Array = exp / exp.sum()
         return out
@@ -155,7 +156,6 @@ def reference_features(reading: Reading) -> Array:
             np.log(reading.references.mean(axis=0).clip(1e-5)),
             [logit(reading.references[:, CONTRADICTORY]).max()],
             reading.surface,
-            reading.similarity,
         )
     )
 

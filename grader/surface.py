@@ -27,19 +27,7 @@ _FUNCTION: dict[Lang, frozenset[str]] = {
         """.split()
     ),
 }
-_NEGATIONS: dict[Lang, frozenset[str]] = {
-    "en": frozenset(
-        """
-        not no never none nothing neither nor without cannot cant dont doesnt isnt arent wont didnt wasnt
-        """.split()
-    ),
-    "es": frozenset(
-        """
-        no nunca ningún ninguna ninguno nada ni sin tampoco jamás
-        """.split()
-    ),
-}
-NAMES = ("novelty", "length", "function_words", "foreign_number", "negation_gap", "commas")
+NAMES = ("novelty", "length", "function_words", "foreign_number")
 
 
 def words(text: str) -> list[str]:
@@ -47,36 +35,29 @@ def words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.lower().replace("'", "").replace("’", ""))
 
 
-def describe(
-    answer: str, question: str, statements: Sequence[str], references: Sequence[str], lang: Lang
-) -> list[float]:
+def describe(answer: str, question: str, given: Sequence[str], lang: Lang) -> list[float]:
     """Features of an answer's surface, in the order of ``NAMES``.
+
+    Overlap with the references is left out on purpose: it tells a copy from a paraphrase, not right from wrong.
 
     Args:
         answer: What the learner wrote.
         question: The prompt.
-        statements: Everything the rubric says, where numbers may come from.
-        references: Full-mark answers.
+        given: Everything that references and rubric say, where numbers may come from.
         lang: Language of the answer.
-
-    Word overlap with the references is left out on purpose: it tells a copy from a paraphrase, not right from wrong.
 
     Returns:
         Share of content words that the question lacks · log of one plus the word count · share of function words ·
-        1 where a number stands in no given text · difference in negations to the closest reference, weighted by
-        the word overlap with it · commas a word.
+        1 where a number stands in no given text.
     """
     mine = words(answer)
     content = [word for word in mine if word not in _FUNCTION[lang]]
     asked = set(words(question))
     novelty = sum(word not in asked for word in content) / max(1, len(content))
-    overlap, closest = max(((_f1(mine, words(r)), r) for r in references), default=(0.0, ""))
-    given = {word for text in (question, *statements, *references) for word in words(text)}
-    foreign = any(word.isdigit() and word not in given for word in mine)
-    gap = abs(_negations(mine, lang) - _negations(words(closest), lang)) * overlap
-    length = max(1, len(mine))
-    share = (len(mine) - len(content)) / length
-    return [novelty, math.log1p(len(mine)), share, float(foreign), gap, answer.count(",") / length]
+    known = {word for text in (question, *given) for word in words(text)}
+    foreign = any(word.isdigit() and word not in known for word in mine)
+    share = (len(mine) - len(content)) / max(1, len(mine))
+    return [novelty, math.log1p(len(mine)), share, float(foreign)]
 
 
 def closest(answer: str, statements: Sequence[str], limit: int) -> tuple[str, ...]:
@@ -94,7 +75,3 @@ def closest(answer: str, statements: Sequence[str], limit: int) -> tuple[str, ..
 def _f1(a: Sequence[str], b: Sequence[str]) -> float:
     common = sum((Counter(a) & Counter(b)).values())
     return 2 * common / max(1, len(a) + len(b))
-
-
-def _negations(tokens: Sequence[str], lang: Lang) -> int:
-    return sum(token in _NEGATIONS[lang] for token in tokens)

@@ -28,8 +28,7 @@ def readings(draw: st.DrawFn, least_criteria: int = 1) -> tuple[Reading, list[fl
 
     criteria = draw(st.integers(least_criteria, 5)) if least_criteria else 0
     surface = tuple(draw(st.floats(0, 6 if name == "length" else 1)) for name in NAMES)
-    similarity = (draw(st.floats(0.6, 1)), draw(st.floats(0.6, 1)))
-    reading = Reading(rows(draw(st.integers(1, 6))), rows(criteria), rows(draw(st.integers(0, 4))), surface, similarity)
+    reading = Reading(rows(draw(st.integers(1, 6))), rows(criteria), rows(draw(st.integers(0, 4))), surface)
     return reading, draw(st.lists(st.sampled_from([0.5, 1.0, 2.0]), min_size=criteria, max_size=criteria)) or [1.0]
 
 
@@ -56,7 +55,7 @@ def _check(decision: Decision, criteria: int) -> None:
 def _reading(reference: list[float], criteria: list[list[float]], misconceptions: list[list[float]]) -> Reading:
     surface = tuple({"novelty": 0.8, "length": 2.8, "function_words": 0.4}.get(name, 0.0) for name in NAMES)
     rows = [np.array(block).reshape(-1, 5) for block in ([reference], criteria, misconceptions)]
-    return Reading(*rows, surface, (0.86, 0.92))
+    return Reading(*rows, surface)
 
 
 @given(readings())

@@ -88,14 +88,14 @@ def test_closest_only_chooses(answer, statements, limit):
 
 @given(st.text(max_size=80), st.sampled_from(["en", "es"]))
 def test_every_feature_is_a_finite_number(answer, lang):
-    features = describe(answer, "Why?", ["8 heads"], ["It is exact."], lang)
+    features = describe(answer, "Why?", ["8 heads", "It is exact."], lang)
     assert len(features) == len(NAMES)
     assert all(0 <= value < 100 for value in features)
 
 
 def test_a_number_from_nowhere_is_noticed():
     def foreign(answer: str) -> float:
-        return describe(answer, "32 heads?", ["8 times"], ["It falls to 4."], "en")[NAMES.index("foreign_number")]
+        return describe(answer, "32 heads?", ["8 times", "It falls to 4."], "en")[NAMES.index("foreign_number")]
 
     assert foreign("8 of 32, so 4") == 0
     assert foreign("16 of 32") == 1
