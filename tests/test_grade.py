@@ -218,10 +218,34 @@ def test_odd_characters_do_no_harm(grader, answer):
         "🙂" * 99,
         "(" * 99,
         "x",
+        "yes",
+        "sí",
+        "8",
+        "1 1 1",
+        "a" * 20_000,
+        "word " * 4_000,
+        "1 " * 10_000,
+        "a,and " * 3_333,
+        "Es exacta. " * 1_800,
     ],
 )
 def test_noise_earns_nothing(grader, answer):
     assert (_one(grader, answer).verdict in EARNING, _one(grader, answer).points) == (False, 0)
+
+
+NEAR_COPIES = {
+    "en": """A sliding window changes the model: it attends only to the last W tokens, so the cache is bounded and
+        older tokens are lost. PagedAttention only changes how the same cache is stored, in blocks, and the outputs
+        are identical.""",
+    "es": """La ventana deslizante cambia el modelo: solo atiende a los últimos W tokens, así que la caché queda
+        acotada y lo anterior se pierde. PagedAttention solo cambia cómo se almacena esa caché, en bloques, y las
+        salidas son idénticas.""",
+}
+
+
+@pytest.mark.parametrize("answer", NEAR_COPIES.values(), ids=NEAR_COPIES)
+def test_a_right_answer_close_to_the_reference_is_right(grader, answer):
+    assert _one(grader, answer, "q-27-05").verdict is Verdict.CORRECT
 
 
 def test_every_number_of_a_grade_is_in_its_range(grader):

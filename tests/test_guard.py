@@ -50,7 +50,6 @@ INJECTIONS = (
 )
 UNMARKED = INJECTIONS[2:3]  # earns nothing either, but reads like an answer
 RECOGNISED = tuple(order for order in INJECTIONS if order not in UNMARKED)
-WHOLE = tuple(order for order in INJECTIONS if "0.99" not in order and ".<" not in order)
 TECHNICAL = (
     "The attention scores are divided by the square root of the head size before the softmax.",
     "Each score is rescaled when the running maximum changes, so the result is correct up to rounding.",
@@ -102,7 +101,7 @@ def test_a_technical_answer_is_left_alone(answer):
     assert guard.screen(answer) == guard.Screened(answer, orders=False, empty=False)
 
 
-@pytest.mark.parametrize("answer", [*WHOLE, *TECHNICAL])
+@pytest.mark.parametrize("answer", [*INJECTIONS, *TECHNICAL])
 def test_offsets_survive_screening(answer):
     mixed = f"The recurrence is exact. {answer} The maximum is carried along."
     left = guard.screen(mixed).text
