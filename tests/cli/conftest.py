@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,8 @@ def spawn():
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE.parent}"} | options.pop("env", {})
         command = [sys.executable, str(HERE / "fake_main.py"), *map(str, arguments)]
         pipe = subprocess.PIPE
+        # A shell that starts the tests in the background ignores Ctrl+C, and its children would inherit that.
+        options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         return subprocess.Popen(command, env=environment, **{"stdout": pipe, "stderr": pipe, "stdin": pipe} | options)  # noqa: S603 -- our own command
 
     return start

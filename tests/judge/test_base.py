@@ -8,13 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from platformdirs import user_cache_path
 
 from grader.errors import ModelUnavailableError
 from grader.judge import base
-from grader.judge.local import ADAPTER_FOLDER
-
-CONVERTED = user_cache_path("grader") / "judge" / f"{base.SHA256[:16]}-{base.CONVERSION}"
 
 
 def make(_: Path, out: Path) -> None:
@@ -128,16 +124,3 @@ def test_a_written_base_is_read_back(tmp_path):
     assert not model.training
     for name, tensor in written.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not ((ADAPTER_FOLDER / "adapter.json").is_file() and CONVERTED.is_dir()),
-    reason="needs the adapter, and the base converted before: `grader grade --judge local` does it",
-)
-def test_the_real_base_reads_an_answer():
-    from grader.judge import LocalJudge
-
-    judge = LocalJudge.open()
-    read = judge.read("Why does ice float?", "It is less dense than water.", ["Ice is less dense than water."], "en")
-    assert read[0][0] > 0.5
