@@ -75,7 +75,7 @@ def main() -> None:
         "apart": report["args"]["apart"],
         "command": "python -m training.train_pair "
         + " ".join(
-            f"--{k.replace('_', '-')} {v}"
+            f"--{k.replace('_', '-')}{'' if v is True else f' {v}'}"
             for k, v in report["args"].items()
             if k not in {"pairs", "out", "init", "save_stage1"} and v not in {"", False}
         ),
