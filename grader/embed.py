@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grader.e5 import BOS, EOS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from transformers import BertModel
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 PREFIX = "query: "  # the model's own mark for texts that are compared with each other
 MAX_TOKENS = 256
-BOS, EOS = 0, 2
 
 
 class Embedder:
@@ -57,6 +58,6 @@ def load_embedder() -> Embedder:
     Raises:
         ModelUnavailableError: The carrier is missing or damaged.
     """
-    from grader.e5 import E5Tokenizer, build_model
+    from grader.e5 import build_model, load_tokenizer
 
-    return Embedder(build_model(), E5Tokenizer())
+    return Embedder(build_model(), load_tokenizer())

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from grader.e5 import BOS, EOS, PAD
 from grader.errors import ModelUnavailableError
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from grader.pair_head import PairHead
 
 MAX_STATEMENT, MAX_QUESTION, MAX_ANSWER = 160, 80, 256  # tokens
-BOS, EOS, PAD = 0, 2, 1
 STATEMENT, QUESTION, ANSWER, ANSWER_MARK = 1, 2, 3, 4  # what a token belongs to; 0: the statement's marks
 STATEMENT_STEP, ANSWER_STEP = 32, 8  # padded lengths are multiples of these
 KEPT_STATEMENTS = 4096
@@ -215,7 +215,7 @@ def load_reader() -> PairReader:
     import torch
     from safetensors.torch import load
 
-    from grader.e5 import SHA256, E5Tokenizer, build_model
+    from grader.e5 import SHA256, build_model, load_tokenizer
     from grader.pair_head import PairHead
 
     card = json.loads(_weights_file("card.json").decode())
@@ -236,7 +236,7 @@ def load_reader() -> PairReader:
             if delta is not None:
                 scale = saved.get(f"encoder.{name}.scale")
                 parameter.add_(delta.float() if scale is None else delta.float() * scale.float())
-    return PairReader(encoder, head.eval(), E5Tokenizer(), card["apart"], f"{SHA256[:12]}+{digest[:12]}")
+    return PairReader(encoder, head.eval(), load_tokenizer(), card["apart"], f"{SHA256[:12]}+{digest[:12]}")
 
 
 def _weights_file(name: str) -> bytes:

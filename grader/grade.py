@@ -121,10 +121,8 @@ class Grader:
 
     def grade(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Grade in order: one outcome a submission."""
-        prepared = [self._prepare(submission) for submission in submissions]
-        tasks = [item for item in prepared if isinstance(item, _Task)]
-        graded = iter(self._grade_free(tasks))
-        return [next(graded) if isinstance(item, _Task) else item for item in prepared]
+        prepared = map(self._prepare, submissions)
+        return [self._grade_free(item) if isinstance(item, _Task) else item for item in prepared]
 
     def _prepare(self, submission: Submission) -> _Task | Outcome:
         question = self._quiz.question(submission.question_id)
@@ -182,20 +180,8 @@ class Grader:
             receipt=self._receipt(submission, lang, "choice"),
         )
 
-    def _grade_free(self, tasks: Sequence[_Task]) -> list[Outcome]:
-        if not tasks:
-            return []
-        live = [task for task in tasks if not task.screened.empty]
-        readings = dict(zip(map(id, live), self._read(live), strict=True))
-        return [self._conclude(task, readings.get(id(task))) for task in tasks]
-
-    def _read(self, tasks: Sequence[_Task]) -> list[Reading]:
-        """Run the models over all answers at once."""
-        if not tasks:
-            return []
-        return [self._read_one(task) for task in tasks]
-
-    def _read_one(self, task: _Task) -> Reading:
+    def _read(self, task: _Task) -> Reading:
+        """Hold one answer against its sheet."""
         sheet, answer = task.sheet, task.screened.text.strip()
         references = surface.closest(answer, sheet.references, MAX_REFERENCES)
         criteria = [(w[0], *surface.closest(answer, w[1:], MAX_ACCEPTED)) for w in sheet.criteria]
@@ -215,31 +201,14 @@ class Grader:
             tuple(surface.describe(answer, sheet.question, given, task.lang)),
         )
 
-    def _encode(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Vectors of texts; those of the quiz are kept."""
-        own = {
-            text
-            for sheet in self._sheets.values()
-            for text in (
-                sheet.question,
-                *sheet.references,
-                *(w for c in sheet.criteria for w in c),
-                *sheet.misconceptions,
-            )
-        }
-        wanted = sorted(set(texts) - self._vectors.keys())
-        found = dict(zip(wanted, self._embedder().encode(wanted), strict=True)) if wanted else {}
-        self._vectors.update({text: vector for text, vector in found.items() if text in own})
-        return {text: found[text] if text in found else self._vectors[text] for text in texts}
-
-    def _conclude(self, task: _Task, reading: Reading | None) -> Grade:
+    def _grade_free(self, task: _Task) -> Grade:
         rule = self._rule()
         criteria = task.rubric.criteria if task.rubric else (Criterion("reference", FREE_POINTS, {}),)
-        if reading is None:
+        if task.screened.empty:
             empty = (0.0,) * len(criteria)
             decision = Decision(Verdict.NON_DOMAIN, NOTHING, empty, (False,) * len(criteria), (), 0.0)
         else:
-            decision = decide(reading, [criterion.points for criterion in criteria], rule)
+            decision = decide(self._read(task), [criterion.points for criterion in criteria], rule)
         max_points = task.rubric.max_points if task.rubric else FREE_POINTS
         points = round(decision.share * max_points, 3)
         confidence = round(float(decision.probabilities.max()), 3)
@@ -290,10 +259,16 @@ class Grader:
         candidates = spans.clauses(task.screened.text)
         if len(candidates) < 2:  # noqa: PLR2004  nothing to choose between
             return _original(task, candidates[0]) if candidates else None
-        vectors = self._encode([c.text for c in candidates] + list(wordings))
-        targets = np.stack([vectors[wording] for wording in wordings])
-        closeness = [float((targets @ vectors[candidate.text]).max()) for candidate in candidates]
-        return _original(task, candidates[int(np.argmax(closeness))])
+        targets = np.stack([self._vector(wording) for wording in wordings])
+        closeness = (targets @ self._embedder().encode([c.text for c in candidates]).T).max(axis=0)
+        return _original(task, candidates[int(closeness.argmax())])
+
+    def _vector(self, wording: str) -> NDArray[np.float32]:
+        """The vector of one of the quiz's own texts, kept."""
+        found = self._vectors.get(wording)
+        if found is None:
+            found = self._vectors[wording] = self._embedder().encode([wording])[0]
+        return found
 
     def _feedback(
         self, task: _Task, decision: Decision, missing: Sequence[LocalText], held: Sequence[MisconceptionGrade]

@@ -161,30 +161,22 @@ def authored(questions: Path, answers: Path, source: str) -> Iterator[Pair]:
         extra = {"verdict": verdict, "style": row["style"]}
         yield Pair(row["answer"], prompt, tuple(question["reference"][lang]), FIVE_WAY[verdict], **base, extra=extra)
         empty = (IRRELEVANT, NON_DOMAIN)
-        for criterion in question["criteria"]:
-            met = criterion["id"] in row["criteria_met"]
-            allowed = (CORRECT,) if met else empty if verdict in {"irrelevant", "non_domain"} else NOT_CORRECT
-            yield Pair(
-                row["answer"],
-                prompt,
-                (criterion["statement"][lang],),
-                allowed,
-                **base,
-                kind="criterion",
-                extra={**extra, "statement_id": criterion["id"], "held": met},
-            )
-        for belief in question["misconceptions"]:
-            held = belief["id"] in row["misconceptions"]
-            allowed = (CORRECT,) if held else empty if verdict in {"irrelevant", "non_domain"} else NOT_CORRECT
-            yield Pair(
-                row["answer"],
-                prompt,
-                (belief["statement"][lang],),
-                allowed,
-                **base,
-                kind="misconception",
-                extra={**extra, "statement_id": belief["id"], "held": held},
-            )
+        for kind, statements, held_ids in (
+            ("criterion", question["criteria"], row["criteria_met"]),
+            ("misconception", question["misconceptions"], row["misconceptions"]),
+        ):
+            for statement in statements:
+                held = statement["id"] in held_ids
+                allowed = (CORRECT,) if held else empty if verdict in {"irrelevant", "non_domain"} else NOT_CORRECT
+                yield Pair(
+                    row["answer"],
+                    prompt,
+                    (statement["statement"][lang],),
+                    allowed,
+                    **base,
+                    kind=kind,
+                    extra={**extra, "statement_id": statement["id"], "held": held},
+                )
 
 
 def inference(folder: Path) -> Iterator[Pair]:

@@ -19,7 +19,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from grader.entail import PAD, pack_answer, pack_statement
+from grader.e5 import PAD
+from grader.entail import pack_answer, pack_statement
 from grader.pair_head import PairHead, mean_state
 from training.data import Data, Item, batches, read_rows, split
 from training.lora import add_lora
@@ -64,10 +65,9 @@ class PairModel(nn.Module):
 def load_base(name: str):
     """Encoder and a function from texts to lists of token ids without special tokens."""
     if name == "e5":
-        from grader.e5 import E5Tokenizer, build_model
+        from grader.e5 import build_model, load_tokenizer
 
-        tokenizer = E5Tokenizer()
-        return build_model(), tokenizer.ids
+        return build_model(), load_tokenizer().ids
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(name)
