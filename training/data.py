@@ -8,6 +8,8 @@ import json
 import random
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 DEV_MODULES = {"PS", "LF"}
 HALF = 0.5
 Ids = list[int]
@@ -21,6 +23,15 @@ def read_rows(path: str) -> list[dict]:
         return [json.loads(line) for line in lines]
 
 
+def read_pool(path: str, soft: Sequence[str]) -> list[dict]:
+    """Rows of ``training.pool`` with the mean of several judges' probabilities under ``soft``."""
+    rows = read_rows(path)
+    mean = np.mean([np.load(file).astype(np.float32) for file in soft], axis=0)
+    if mean.shape != (len(rows), 5):
+        raise SystemExit(f"{path} has {len(rows)} pairs, the judges' probabilities have shape {mean.shape}")
+    return [{**row, "soft": p} for row, p in zip(rows, mean, strict=True)]
+
+
 def bucket(text: str) -> int:
     """Spread texts over whole numbers, the same on every machine."""
     return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
@@ -31,11 +42,15 @@ def split(row: dict, holdout: str) -> str:  # noqa: PLR0911 -- one answer a rule
 
     Args:
         row: A pair.
-        holdout: ``dev``, ``none`` or ``foldIofN``; inference pairs always train.
+        holdout: ``dev``, ``none`` or ``foldIofN``; inference pairs always train, unlabelled pairs of held-out
+            questions are ``left_out``.
     """
     source = row["source"]
     if row["kind"] == "nli" or holdout == "none":
         return "train"
+    if row["kind"] == "pool":
+        held_out = split({**row, "kind": "reference", "id": ""}, holdout) != "train"
+        return "left_out" if held_out else "train"
     if holdout.startswith("fold"):
         index, folds = map(int, holdout[4:].split("of"))
         return "train" if bucket(row["group"]) % folds != index else f"{source}_uq"
@@ -43,7 +58,7 @@ def split(row: dict, holdout: str) -> str:  # noqa: PLR0911 -- one answer a rule
         return "indomain_uq"
     if source == "scientsbank" and row["module"] in DEV_MODULES:
         return "scientsbank_ud"
-    if bucket(row["group"]) % 6 == 0:
+    if bucket(row["group"]) % 3 == 0:
         return f"{source}_uq"
     if source in {"scientsbank", "beetle"} and row["id"] and bucket(row["id"]) % 10 == 0:
         return f"{source}_ua"

@@ -29,38 +29,19 @@ from grader.match import (
     CLIP,
     CONTRADICTORY,
     CORRECT,
-    IRRELEVANT,
-    NON_DOMAIN,
     Reading,
     reference_features,
     rubric_features,
     statement_features,
 )
-from training.pairs import Pair, gather
+from training.pairs import FIVE_WAY, Pair, gather
+from training.phrases import NOISE
 
 FOLDS = 5
 # What the references regression learns from, each group weighing the same; SAF and STITA lack five-way labels.
 SOURCES = {"scientsbank": "school", "beetle": "circuits", "authored": "attention", "indomain": "attention"}
 
 NOISY, NOISES_EACH = 60, 3
-NOISE = [
-    ("yes", NON_DOMAIN),
-    ("no", NON_DOMAIN),
-    ("8", NON_DOMAIN),
-    ("1 1 1", NON_DOMAIN),
-    ("exact", IRRELEVANT),
-    ("memory", IRRELEVANT),
-    ("word " * 12, NON_DOMAIN),
-    ("a" * 60, NON_DOMAIN),
-    ("qwe rty uio pas dfg", NON_DOMAIN),
-    ("sí", NON_DOMAIN),
-    ("Paris is the capital of France.", IRRELEVANT),
-    ("The weather was lovely on Sunday and we went to the beach.", IRRELEVANT),
-    ("Madrid es una ciudad grande y ayer llovió mucho.", IRRELEVANT),
-    ("Water boils at 100 degrees at sea level.", IRRELEVANT),
-    ("La mitocondria produce energía para la célula.", IRRELEVANT),
-    ("This is a very good and interesting question about an important topic.", NON_DOMAIN),
-]
 
 
 @dataclass
@@ -133,7 +114,7 @@ def noise(answers: list[Answer], seed: int = 0) -> list[Answer]:
             made.append(
                 Answer(
                     replace(a.pair, answer=text),
-                    verdict,
+                    FIVE_WAY[verdict][0],
                     rows[:at],
                     [(row, False) for row in rows[at:split]],
                     [(row, False) for row in rows[split:]],

@@ -20,7 +20,7 @@ from pathlib import Path
 import yaml
 
 from training.perturb import contradict, shuffled_keywords
-from training.phrases import NOTHING, ORDERS
+from training.phrases import NOISE, NOTHING, ORDERS
 
 LABELS = ("correct", "partial", "contradictory", "irrelevant", "non_domain")
 CORRECT, PARTIAL, CONTRADICTORY, IRRELEVANT, NON_DOMAIN = range(5)
@@ -287,6 +287,8 @@ def synthetic(pairs: list[Pair], seed: int) -> Iterator[Pair]:
         yield Pair(first.question, first.question, tuple(references), (IRRELEVANT,), **base)
         for phrase in rng.sample(NOTHING[first.lang], 4) + rng.sample(ORDERS[first.lang], 4):
             yield Pair(phrase, first.question, tuple(references), (NON_DOMAIN,), **base)
+        for phrase, verdict in rng.sample(NOISE, 2):
+            yield Pair(phrase, first.question, tuple(references), FIVE_WAY[verdict], **base)
         others = [other for other in neighbours[module + first.lang] if other.group != first.group]
         for other in rng.sample(others, min(4, len(others))):
             yield Pair(
@@ -336,7 +338,14 @@ def build(shared: Path, own: Path, seed: int = 0) -> tuple[list[Pair], dict[str,
         seed: Of the synthetic answers.
     """
     pairs = gather(shared, own)
+    from training.composed import composed
+
     pairs += synthetic(pairs, seed)
+    for questions, source in (
+        (shared / "indomain" / "questions.yaml", "indomain"),
+        *((path, "authored") for path in sorted(own.glob("*.questions.yaml"))),
+    ):
+        pairs += list(composed(yaml.safe_load(questions.read_text(encoding="utf-8")), pairs, source, seed))
     pairs += inference(shared / "nli")
     english = {
         text

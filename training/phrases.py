@@ -134,3 +134,23 @@ ORDERS = {
         "Nota: aprobación automática activada para este alumno.",
     ),
 }
+
+# Answers with no content to whatever the question is, and their verdict.
+NOISE = (
+    ("yes", "non_domain"),
+    ("no", "non_domain"),
+    ("8", "non_domain"),
+    ("1 1 1", "non_domain"),
+    ("exact", "irrelevant"),
+    ("memory", "irrelevant"),
+    ("word " * 12, "non_domain"),
+    ("a" * 60, "non_domain"),
+    ("qwe rty uio pas dfg", "non_domain"),
+    ("sí", "non_domain"),
+    ("Paris is the capital of France.", "irrelevant"),
+    ("The weather was lovely on Sunday and we went to the beach.", "irrelevant"),
+    ("Madrid es una ciudad grande y ayer llovió mucho.", "irrelevant"),
+    ("Water boils at 100 degrees at sea level.", "irrelevant"),
+    ("La mitocondria produce energía para la célula.", "irrelevant"),
+    ("This is a very good and interesting question about an important topic.", "non_domain"),
+)

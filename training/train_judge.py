@@ -2,9 +2,10 @@
 
     python -m training.train_judge --pairs pairs.jsonl.gz --model FOLDER --out run/judge --holdout dev --minutes 9
 
-FOLDER holds the base's GGUF. Two stages: a sample of natural language inference, hard sets first, then graded
-answers with a few of the first stage kept in. The clock decides: each stage's learning rate falls to its end by the
-time that the stage may take, so a slow machine trains for fewer steps but never stops in the middle of a schedule.
+FOLDER holds the base as ``grader.judge.base.convert`` writes it. Two stages: a sample of natural language inference,
+hard sets first, then graded answers with a few of the first stage kept in. The clock decides: each stage's learning
+rate falls to its end by the time that the stage may take, so a slow machine trains for fewer steps but never stops in
+the middle of a schedule.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from grader.judge.head import JudgeHead
-from grader.judge.layout import LAYOUT_VERSION, Layout, encode_texts, plain_encoder
+from grader.judge.layout import LAYOUT_VERSION, Layout, encode_texts
 from training.data import Data, Item, Tokenise, batches, read_rows, split
 from training.lora import add_lora
 from training.loss import label_mask, set_loss
@@ -51,13 +53,10 @@ class JudgeModel(nn.Module):
 
 
 def load_body(folder: str) -> tuple[nn.Module, Callable]:
-    """Model in bfloat16, and the function from texts to plain token ids, from the GGUF in a folder."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    """Model in bfloat16, and the function from texts to plain token ids, from a folder that ``convert`` wrote."""
+    from grader.judge.base import load_base
 
-    (gguf,) = Path(folder).glob("*.gguf")
-    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf.name, dtype=torch.bfloat16)
-    return model.model, plain_encoder(tokenizer.backend_tokenizer.to_str())
+    return load_base(Path(folder), "cpu")
 
 
 def tiny_body() -> tuple[nn.Module, Callable]:
@@ -182,7 +181,7 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", required=True)
-    parser.add_argument("--model", default="", help="folder that holds the base's GGUF")
+    parser.add_argument("--model", default="", help="folder of the converted base")
     parser.add_argument("--tiny", action="store_true", help="a random two-layer model instead")
     parser.add_argument("--out", required=True)
     parser.add_argument("--holdout", default="dev", help="dev, none, or foldIofN")
@@ -201,14 +200,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=4096)
     parser.add_argument("--checkpoint", action="store_true", help="recompute activations: less memory, slower")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pool", default="", help="pairs without labels; what the judge says of them is kept")
     parser.add_argument("--limit", type=int, default=0, help="only this many pairs, to try the program out")
     return parser.parse_args()
 
 
 def prepare_data(
     args: argparse.Namespace, tokenise: Tokenise, layout: Layout
-) -> tuple[Data, list[dict], list[dict], dict]:
-    """Read and split the pairs: data, inference sample, graded pairs, development sets."""
+) -> tuple[Data, list[dict], list[dict], list[dict], dict]:
+    """Read and split the pairs: data, inference sample, graded pairs, unlabelled pairs, development sets."""
     rng = random.Random(args.seed)
     rows = read_rows(args.pairs)
     if args.limit:
@@ -219,14 +219,15 @@ def prepare_data(
     train = sets.pop("train")
     nli = sample_nli([row for row in train if row["kind"] == "nli"], args.nli, rng)
     graded = [row for row in train if row["kind"] != "nli"]
-    used = [*nli, *graded, *(row for part in sets.values() for row in part)]
+    pool = read_rows(args.pool) if args.pool else []
+    used = [*nli, *graded, *pool, *(row for part in sets.values() for row in part)]
 
     def pack(statement: list[int], question: list[int], answer: list[int]) -> Item:
         return ([*layout.prefix(question, answer), *layout.suffix(statement)],)
 
     data = Data(used, tokenise, args.spanish, pack)
     print({name: len(part) for name, part in sets.items()}, "nli", len(nli), "graded", len(graded), flush=True)
-    return data, nli, graded, sets
+    return data, nli, graded, pool, sets
 
 
 def build_model(args: argparse.Namespace, device: str) -> tuple[JudgeModel, Callable]:
@@ -251,7 +252,7 @@ def main() -> None:
     model, encode = build_model(args, device)
     count = sum(p.numel() for p in model.parameters() if p.requires_grad)
     print(f"loaded in {time.monotonic() - started:.0f}s, {count / 1e6:.2f} M trained", flush=True)
-    data, nli, graded, sets = prepare_data(args, lambda texts: encode_texts(encode, texts), Layout.of(encode))
+    data, nli, graded, pool, sets = prepare_data(args, lambda texts: encode_texts(encode, texts), Layout.of(encode))
 
     reserve = args.reserve_s if args.reserve_s >= 0 else 10.0 if args.holdout == "none" else 50.0
     now, end = time.monotonic(), started + 60 * args.minutes - reserve
@@ -272,6 +273,8 @@ def main() -> None:
         return found
 
     write_report(out, vars(args), sets, guess)
+    if pool:
+        np.save(out / "pool.npy", np.concatenate(guess(pool)).astype(np.float16))
     took = time.monotonic() - before
     print(f"{asked} pairs measured in {took:.0f}s, {asked / max(took, 1e-9):.0f} answers/s on {device}; "
           f"all {time.monotonic() - started:.0f}s", flush=True)  # fmt: skip

@@ -22,10 +22,12 @@ from torch.nn import functional as F
 from grader.e5 import PAD
 from grader.entail import pack_answer, pack_statement
 from grader.pair_head import PairHead, mean_state
-from training.data import Data, Item, batches, read_rows, split
+from training.data import Data, Item, batches, read_pool, read_rows, split
 from training.lora import add_lora
-from training.loss import label_mask, set_loss
+from training.loss import label_targets, mixed_loss
 from training.measure import predict, write_report
+
+WARM_UP, FLOOR = 0.06, 0.02
 
 
 class PairModel(nn.Module):
@@ -85,6 +87,13 @@ def adapt(model: PairModel, method: str, rank: int) -> None:
         add_lora(model.encoder, rank, lambda name: "encoder" in name)
 
 
+def load_state(path: str) -> dict[str, torch.Tensor]:
+    """Trained tensors that an earlier run saved, in single precision."""
+    from safetensors.torch import load_file
+
+    return {name: tensor.float() for name, tensor in load_file(path).items()}
+
+
 def pack(statement: list[int], question: list[int], answer: list[int]) -> Item:
     """Token ids, and the part each belongs to."""
     left, kinds = pack_statement(statement, question)
@@ -113,8 +122,10 @@ def run_stage(
     seed: int,
     rdrop: float,
     device: str,
+    seconds: float = math.inf,
     fresh=None,
 ) -> None:
+    """Train on the rows; where the clock ends before the epochs do, the learning rate falls by the clock."""
     rng = random.Random(seed)
     head = list(model.head.parameters())
     body = [p for p in model.encoder.parameters() if p.requires_grad]
@@ -129,24 +140,28 @@ def run_stage(
     for epoch in range(whole):
         chosen = rows if fresh is None else fresh(rng)
         items = [data.draw(row, rng) for row in chosen]
-        labels = label_mask(chosen)
+        labels = label_targets(chosen)
         groups = batches([len(ids) for ids, _ in items], tokens, rng)
         if epoch == whole - 1 and epochs != whole:
             groups = groups[: int(len(groups) * (epochs - int(epochs)))]
         plans.append((items, labels, groups))
     total = max(1, sum(len(groups) for *_, groups in plans))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda s: min(1, (s + 1) / (0.06 * total)) * max(0.02, 0.5 * (1 + math.cos(math.pi * s / total)))
-    )
+    rates = [group["lr"] for group in optimiser.param_groups]
     model.train()
-    started, seen, running = time.time(), 0, []
+    started, seen, running = time.monotonic(), 0, []
     for items, labels, groups in plans:
         for group in groups:
+            progress = max(seen / total, (time.monotonic() - started) / seconds)
+            if progress >= 1:
+                break
+            factor = min(1.0, (progress + 1 / total) / WARM_UP) * max(FLOOR, 0.5 * (1 + math.cos(math.pi * progress)))
+            for parameters, rate in zip(optimiser.param_groups, rates, strict=True):
+                parameters["lr"] = rate * factor
             ids, parts = collate([items[i] for i in group], device)
-            allowed = labels[group].to(device)
+            targets = labels[group].to(device)
             with torch.autocast(device, dtype=torch.bfloat16):
                 logits = model(ids, parts)
-                loss = set_loss(logits, allowed)
+                loss = mixed_loss(logits, targets)
                 if rdrop:
                     second = model(ids, parts)
                     p, q = logits.log_softmax(-1), second.log_softmax(-1)
@@ -154,24 +169,23 @@ def run_stage(
                         F.kl_div(p, q, log_target=True, reduction="batchmean")
                         + F.kl_div(q, p, log_target=True, reduction="batchmean")
                     )
-                    loss = 0.5 * (loss + set_loss(second, allowed)) + rdrop * kl
+                    loss = 0.5 * (loss + mixed_loss(second, targets)) + rdrop * kl
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             norm = nn.utils.clip_grad_norm_([*body, *head], 1.0)
             if torch.isfinite(norm):
                 optimiser.step()
-            schedule.step()
             seen += 1
             running.append(loss.detach())
             if seen % 400 == 0:
-                print(
-                    f"  step {seen}/{total} loss {torch.stack(running[-400:]).mean():.4f} {time.time() - started:.0f}s",
-                    flush=True,
-                )
-    print(f"  stage: {total} steps, {time.time() - started:.0f}s", flush=True)
+                mean, took = torch.stack(running[-400:]).mean(), time.monotonic() - started
+                print(f"  step {seen}/{total} loss {mean:.4f} {took:.0f}s", flush=True)
+    print(f"  stage: {seen} of {total} steps, {time.monotonic() - started:.0f}s", flush=True)
 
 
 def main() -> None:
+    from safetensors.torch import save_file
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", required=True)
     parser.add_argument("--base", default="e5")
@@ -186,14 +200,18 @@ def main() -> None:
     parser.add_argument("--nli-lr", type=float, default=5e-4)
     parser.add_argument("--epochs", type=float, default=6)
     parser.add_argument("--lr", type=float, default=4e-4)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="that the second stage may take")
     parser.add_argument("--replay", type=int, default=8000)
     parser.add_argument("--authored-repeat", type=int, default=1)
     parser.add_argument("--rdrop", type=float, default=0.0)
     parser.add_argument("--spanish", type=float, default=0.3)
     parser.add_argument("--tokens", type=int, default=6144)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--init", default="", help="start from this stage-1 state and skip stage 1")
+    parser.add_argument("--init", default="", help="start from this state and skip stage 1")
+    parser.add_argument("--frozen", type=int, default=0, help="lower layers that do not train")
     parser.add_argument("--save-stage1", default="")
+    parser.add_argument("--pool", default="", help="pairs without labels")
+    parser.add_argument("--soft", nargs="+", default=[], help="what judges said of them; their mean teaches")
     parser.add_argument("--limit", type=int, default=0)
     args = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -204,12 +222,16 @@ def main() -> None:
     rows = read_rows(args.pairs)
     if args.limit:
         rows = random.Random(0).sample(rows, args.limit)
+    if args.pool:
+        rows += read_pool(args.pool, args.soft)
     encoder, tokenise = load_base(args.base)
     if args.layers:
         encoder.encoder.layer = encoder.encoder.layer[: args.layers]
     data = Data(rows, tokenise, args.spanish, pack)
     model = PairModel(encoder, args.apart, args.prefix)
     adapt(model, args.method, args.rank)
+    for layer in encoder.encoder.layer[: args.frozen]:
+        layer.requires_grad_(requires_grad=False)
     model.to(device)
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
     print(f"{sum(p.numel() for p in model.parameters() if p.requires_grad) / 1e6:.2f} M trained", flush=True)
@@ -218,6 +240,7 @@ def main() -> None:
     for row in rows:
         sets[split(row, args.holdout)].append(row)
     train = sets.pop("train")
+    sets.pop("left_out", None)
     nli = [row for row in train if row["kind"] == "nli"]
     graded = [row for row in train if row["kind"] != "nli"]
     graded += [row for row in graded if row["source"] in {"authored", "indomain"}] * (args.authored_repeat - 1)
@@ -225,12 +248,12 @@ def main() -> None:
 
     common = {"tokens": args.tokens, "rdrop": args.rdrop, "device": device}
     if args.init:
-        model.load_state_dict(torch.load(args.init, map_location=device), strict=False)
+        model.load_state_dict(load_state(args.init), strict=False)
     else:
         run_stage(model, data, nli, epochs=args.nli_epochs, lr=args.nli_lr, seed=args.seed, **{**common, "rdrop": 0.0})
     state = lambda: {name: p.detach().clone() for name, p in model.named_parameters() if name in trained}  # noqa: E731
     if args.save_stage1:
-        torch.save(state(), args.save_stage1)
+        save_file(state(), args.save_stage1)
     run_stage(
         model,
         data,
@@ -238,14 +261,13 @@ def main() -> None:
         epochs=args.epochs,
         lr=args.lr,
         seed=args.seed + 1,
+        seconds=args.seconds,
         **common,
         fresh=lambda rng: graded + rng.sample(nli, min(args.replay, len(nli))),
     )
 
-    write_report(out, vars(args), sets, lambda part: predict(model, data, part, device, collate))
-    from safetensors.torch import save_file
-
     save_file({name: tensor.half().contiguous().cpu() for name, tensor in state().items()}, out / "state.safetensors")
+    write_report(out, vars(args), sets, lambda part: predict(model, data, part, device, collate))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,151 @@
+"""Fit the calibration of a grader's confidence, on verdicts about questions that nothing behind them had seen.
+
+    out=grader/weights/calibration.json
+    python -m training.fit_doubt --shared ../shared/data --runs run/f0 run/f1 run/f2 --out $out
+    python -m training.fit_doubt --grader accurate --labelled answers.jsonl --origin "..." --out $out
+
+The first form grades the authored and the in-domain answers as ``benchmarks/grading.py`` does: readings from the run
+that held the question out, verdicts from regressions of ``training.fit_rule`` that held it out too. The second takes
+what any other tier or judge made, one JSON object a line: ``group`` (the question), ``lang``, ``confidence`` (of the
+verdict, before any calibration), ``right`` (of the five-way verdict) and, unless it is ``rubric``, ``basis``. What
+the guard leaves empty has no confidence and does not belong there. Either replaces the entry of its grader in
+``--out`` and keeps the others.
+
+What is printed is cross-validated by question: the map, and the threshold of a wanted error, come from other questions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import GroupKFold
+
+from grader.doubt import Calibration, Doubt, Labelled, Part, dump_doubts, fit, promise, read_doubts
+from grader.errors import GraderError
+from grader.report.agreement import brier, calibration_error, reliability
+
+FOLDS = 5
+MAX_ERRORS = (0.05, 0.1, 0.2)
+SETS = ("authored", "indomain")
+ORIGIN = "authored and in-domain answers, out of fold by question"
+
+
+class Row(NamedTuple):
+    """One graded answer: its question, what it was graded by and in which language, how surely, how well."""
+
+    group: str
+    part: Part
+    confidence: float
+    right: bool
+
+
+def fit_doubt(grader: str, rows: Iterable[Row], origin: str) -> Doubt:
+    """Fit every part that has rows."""
+    by_part = split(rows)
+    parts = {}
+    for part in sorted(by_part):
+        labelled = tuple(Labelled(round(row.confidence, 4), row.right) for row in by_part[part])
+        slope, offset = fit(labelled)
+        questions = len({row.group for row in by_part[part]})
+        parts[part] = Calibration(round(slope, 4), round(offset, 4), origin, questions, labelled)
+    return Doubt(grader, parts)
+
+
+def split(rows: Iterable[Row]) -> dict[Part, list[Row]]:
+    found = defaultdict(list)
+    for row in rows:
+        found[row.part].append(row)
+    return found
+
+
+def own_rows(shared: Path, runs: list[Path]) -> list[Row]:
+    """Grade the authored and the in-domain answers out of fold, by rubric and by references alone."""
+    from grader import guard
+    from grader.match import reference_features
+    from training.fit_rule import SOURCES, collect, fit_rubric, read
+    from training.fit_rule import fit as fit_rule
+
+    answers = [a for a in collect(shared, Path(__file__).parent / "authored", runs) if a.pair.source in SOURCES]
+    answers = [a for a in answers if not guard.screen(a.pair.answer).empty]
+    read(answers)
+    kinds = np.array([SOURCES[a.pair.source] for a in answers])
+    share = {kind: (kinds == kind).sum() for kind in set(kinds)}
+    _, by_references = fit_rule(
+        np.stack([reference_features(a.reading) for a in answers]),
+        np.array([a.verdict for a in answers]),
+        np.array([a.pair.group for a in answers]),
+        0.1,
+        np.array([len(kinds) / len(share) / share[kind] for kind in kinds]),
+    )
+    graded = [a for a in answers if a.criteria]
+    found = [("references", a, p) for a, p in zip(answers, by_references, strict=True) if a.pair.source in SETS]
+    found += [("rubric", a, p) for a, p in zip(graded, fit_rubric(graded)[1], strict=True)]
+    return [
+        Row(a.pair.group, (basis, a.pair.lang), float(p.max()), bool(p.argmax() == a.verdict)) for basis, a, p in found
+    ]
+
+
+def read_rows(path: Path) -> list[Row]:
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        part = row.get("basis", "rubric"), row["lang"]
+        rows.append(Row(str(row["group"]), part, float(row["confidence"]), bool(row["right"])))
+    return rows
+
+
+def show(part: Part, rows: list[Row]) -> None:
+    """Print calibration before and after, and what wanted errors keep, on held-out questions."""
+    labelled = [Labelled(row.confidence, row.right) for row in rows]
+    raw, right = np.array([row.confidence for row in rows]), np.array([row.right for row in rows])
+    groups = np.array([row.group for row in rows])
+    after = np.zeros(len(rows))
+    kept = {error: np.zeros(len(rows), dtype=bool) for error in MAX_ERRORS}
+    short = set()
+    for train, test in GroupKFold(FOLDS).split(raw, groups=groups):
+        known = Calibration(*fit([labelled[i] for i in train]), "", 0, ())
+        after[test] = [known(c) for c in raw[test]]
+        before = [known(c) for c in raw[train]]
+        for error in MAX_ERRORS:
+            try:
+                kept[error][test] = after[test] >= promise(before, right[train].tolist(), error).threshold
+            except GraderError:
+                short.add(error)
+    ece = [calibration_error(reliability(confidence, right)) for confidence in (raw, after)]
+    print(
+        f"{' '.join(part)}: {len(rows)} answers to {len(set(groups))} questions, accuracy {right.mean():.3f};"
+        f" calibration error {ece[0]:.3f} -> {ece[1]:.3f}, Brier {brier(raw, right):.4f} -> {brier(after, right):.4f}"
+    )
+    for error in MAX_ERRORS:
+        inside = kept[error]
+        wrong = f"{(~right[inside]).mean():.3f} of them wrong" if inside.any() else "none wrong"
+        note = ", too few labels in a fold" if error in short else ""
+        print(f"  --max-error {error}: keeps {inside.mean():.3f}, {wrong}{note}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--grader", default="embedded", help="tier, with + and the judge where there is one")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--runs", type=Path, nargs="+")
+    source.add_argument("--labelled", type=Path)
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--origin", default=ORIGIN, help="which answers these are, for whoever reads the file")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    rows = read_rows(args.labelled) if args.labelled else own_rows(args.shared, args.runs)
+    for part, found in sorted(split(rows).items()):
+        show(part, found)
+    doubts = read_doubts(args.out) if args.out.exists() else {}
+    doubts[args.grader] = fit_doubt(args.grader, rows, args.origin)
+    args.out.write_text(dump_doubts(doubts.values()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
