@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 from torch import Tensor
 
+from grader.attention.kernels.support import refusal
 from grader.attention.online import Partial
 from grader.attention.reference import attend_reference
 from grader.attention.tiled import attend_source, attend_tiled
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from grader.attention.blocks import PagedSequence
     from grader.attention.paged import Pages
 
-Impl = Literal["auto", "reference", "tiled"]
+Impl = Literal["auto", "reference", "tiled", "triton"]
 
 
 def attend(
@@ -52,8 +53,8 @@ def attend(
         window: Keys a query may see, itself included, counted backwards from it; at least 1 and
             as wide as one likes. Implies ``causal``.
         scale: Factor on the logits; 1/sqrt(D) by default.
-        impl: ``reference`` (the formula in float64), ``tiled`` (FlashAttention's loop), or
-            ``auto``: the fastest that supports the arguments; their results differ by round-off.
+        impl: ``reference`` (the formula in float64), ``tiled`` (FlashAttention's loop), ``triton`` (GPU
+            kernels), or ``auto``: the fastest that supports the arguments; their results differ by round-off.
 
     Returns:
         (B, H, T, D), dtype of ``query``. Differentiable.
@@ -62,7 +63,7 @@ def attend(
         ArgumentError: An argument is unusable; the message names it and quotes its value.
         ImplUnavailableError: ``impl`` cannot do what was asked.
     """
-    part = attend_partial(query, key, value, causal=causal, window=window, scale=scale, impl=impl)
+    part = _attend(query, key, value, causal=causal, window=window, scale=scale, impl=impl, rounded=True)
     return part.out.to(query.dtype)
 
 
@@ -95,9 +96,37 @@ def attend_partial(
         ArgumentError: An argument is unusable.
         ImplUnavailableError: ``impl`` cannot do what was asked.
     """
+    return _attend(query, key, value, causal=causal, window=window, scale=scale, impl=impl, rounded=False)
+
+
+def _attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    *,
+    causal: bool,
+    window: int | None,
+    scale: float | None,
+    impl: Impl,
+    rounded: bool,
+) -> Partial:
+    """Check and compute; ``rounded`` says that the caller needs no more than ``query``'s dtype."""
     check_operands(query, key, value, ("BHTD", "BGSD"))
     check_limits(window, scale)
-    compute = attend_reference if _choose(impl) == "reference" else attend_tiled
+    chosen = _choose(impl, query)
+    if chosen == "triton":
+        from grader.attention.kernels.calls import attend_contiguous
+
+        return attend_contiguous(
+            query,
+            key,
+            value,
+            causal=causal,
+            window=window,
+            scale=scale,
+            out_dtype=query.dtype if rounded else torch.float32,
+        )
+    compute = attend_reference if chosen == "reference" else attend_tiled
     return compute(query, key, value, causal=causal, window=window, scale=scale)
 
 
@@ -139,6 +168,11 @@ def attend_varlen(
     ends_k = check_offsets(name, offsets, key.shape[0])
     if len(ends_k) != len(ends_q):
         raise ArgumentError(f"cu_seqlens_k: must end {len(ends_q) - 1} sequences as cu_seqlens_q does, got {ends_k}")
+    check_limits(window, scale)
+    if _choose(impl, query) == "triton":
+        from grader.attention.kernels.calls import attend_packed
+
+        return attend_packed(query, key, value, cu_seqlens_q, offsets, causal=causal, window=window, scale=scale)
     outs = [query[:0]]
     for i in range(len(ends_q) - 1):
         rows, cols = slice(*ends_q[i : i + 2]), slice(*ends_k[i : i + 2])
@@ -189,7 +223,12 @@ def attend_paged(
     if query.requires_grad and torch.is_grad_enabled():
         raise ArgumentError("query: a cache has no gradient, call under torch.no_grad(); got requires_grad=True")
     pages.check_current()
-    compute = _gather_and_attend if _choose(impl) == "reference" else attend_source
+    chosen = _choose(impl, query)
+    if chosen == "triton":
+        from grader.attention.kernels.calls import attend_pages
+
+        return attend_pages(query, pages, causal=causal, window=window, scale=scale)
+    compute = _gather_and_attend if chosen == "reference" else attend_source
     out = torch.empty_like(query)
     for b, sequence in enumerate(pages.sequences):
         out[b] = compute(query[b], sequence, causal=causal, window=window, scale=scale).out
@@ -204,7 +243,11 @@ def _gather_and_attend(
     return Partial(part.out[0], part.lse[0])
 
 
-def _choose(impl: str) -> Literal["reference", "tiled"]:
+def _choose(impl: str, query: Tensor) -> Literal["reference", "tiled", "triton"]:
     if impl not in get_args(Impl):
         raise ImplUnavailableError(f"impl: must be one of {', '.join(get_args(Impl))}; got {impl!r}")
-    return "reference" if impl == "reference" else "tiled"
+    if impl == "auto":
+        return "triton" if query.is_cuda and refusal(query) is None else "tiled"
+    if impl == "triton" and (reason := refusal(query)) is not None:
+        raise ImplUnavailableError(f"impl: 'triton' cannot compute this: {reason}")
+    return "triton" if impl == "triton" else "reference" if impl == "reference" else "tiled"

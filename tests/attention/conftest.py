@@ -14,7 +14,8 @@ Draw = Callable[..., list[Tensor]]
 @pytest.fixture(scope="module", autouse=True)
 def poisoned_memory() -> Iterator[None]:
     """Fill uninitialised memory with NaN, so that reading it cannot go unnoticed."""
-    torch.use_deterministic_algorithms(True)
+    # On a GPU some of PyTorch's own attention has no deterministic version, which only matters to who relies on it.
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     assert torch.utils.deterministic.fill_uninitialized_memory
     yield
     torch.use_deterministic_algorithms(False)

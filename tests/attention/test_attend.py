@@ -95,7 +95,9 @@ def test_an_unusable_argument_is_named_and_quoted(arguments, options, message):
 
 
 def test_an_implementation_that_does_not_exist_is_refused():
-    with pytest.raises(ImplUnavailableError, match=r"impl: must be one of auto, reference, tiled; got 'triton9'"):
+    with pytest.raises(
+        ImplUnavailableError, match=r"impl: must be one of auto, reference, tiled, triton; got 'triton9'"
+    ):
         attend(Q, K, K, impl="triton9")
 
 

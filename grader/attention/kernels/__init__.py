@@ -1,0 +1,1 @@
+"""Attention in Triton. Only ``support`` may be imported where Triton is not installed."""
