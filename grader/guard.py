@@ -6,9 +6,11 @@ person is asked to look; what remains is graded on its merits.
 
 from __future__ import annotations
 
+import base64
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
 _GOOD = (
     r"(?:correct[oa]?|right|full(?:y)?[ -](?:marks?|credits?|points?|scores?)|max(?:imum|\.)? (?:marks?|points?|scores?|credits?|grade)"
@@ -32,7 +34,7 @@ _ORDER = re.compile(
     "|".join(
         (
             rf"\b{_SKIP}\b.{{0,60}}\b{_RULES}\b",
-            r"\b(?:ignore|disregard|forget|ignora|olvida) (?:\w+ ){0,2}(?:(?:previous|above|prior|earlier)(?: (?:text|prompt|message|rules))?|(?:lo|todo lo) (?:anterior|de arriba))(?=\s*(?:$|[.,;:!]|and\b|y\b))",
+            r"(?<!\bse )\b(?:ignore|disregard|forget|ignora|olvida) (?:\w+ ){0,2}(?:(?:previous|above|prior|earlier)(?: (?:text|prompt|message|rules))?|(?:lo|todo lo) (?:anterior|de arriba))(?=\s*(?:$|[.,;:!]|and\b|y\b))",
             rf"\b{_DO}\b[^.\n]{{0,50}}\b(?:this|it|me|my|the|that|esta|mi|la|lo|le|este|como)\b[^.\n]{{0,40}}\b{_GOOD}\b(?=\s*(?:$|[.,;:!)\"']|and\b|y\b|for\b|por\b|para\b|please\b|with\b|con\b|answer\b|sin\b|without\b))",
             r"\b(?:give|award|grant|assign|deserves?|concede|otorga|asigna|dame|d[aá]le|ponme|merece)\b[^.\n]{0,40}\b(?:marks?|points|credit|score|grade|puntos|nota|puntuaci[oó]n|calificaci[oó]n)\b",
             r"[\"']?\b(?:verdict|veredicto|grade|score|points|nota|puntos|puntuaci[oó]n|calificaci[oó]n|status)\b[\"']?\s*[:=]\s*[\"']?(?:correct[oa]?|full|max\w*|\d+|m[aá]xim\w+|graded|true|pass\w*)",
@@ -55,24 +57,50 @@ _ORDER = re.compile(
     ),
     re.IGNORECASE | re.MULTILINE,
 )
-# Talk about grading: the reward beside one of the others in one sentence is an order, however it is worded.
-_TALK = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        # who grades, who is graded
-        r"\b(?:graders?|gradebot|grading|evaluat(?:or|ors)|evaluador(?:a|es)?|examiners?|markers?|marking|teachers?|instructors?|professors?"
-        r"|profe(?:sor|sora)?|corrector(?:a|es)?|correcci[oó]n autom[aá]tica|quien corrij[ae]|coordinador(?:a)?|administrador(?:a)?|students?|alumn[oa]s?|estudiantes?|exam(?:en)?"
-        r"|language model|modelo de lenguaje|developer|assistant|asistente|chatgpt|demo|evaluaci[oó]n)\b",
-        # by what
-        r"\b(?:rubric|r[uú]brica|criteria|criterios?|answer key|model (?:answer|solution)|reference(?: answer)?|verdict|veredicto|slugs?"
-        r"|(?:respuesta|soluci[oó]n) (?:modelo|de referencia)|your instructions|instrucciones|la referencia|student answers?|toda respuesta)\b",
-        # the reward
-        r"\b(?:full|top|maximum|max|all the|todos los|m[aá]xim[oa]s?)(?: (?:number of|n[uú]mero de))? (?:marks|credits?|points|scores?|grade|notas?|puntos|puntuaci[oó]n|apartados)\b"
-        r"|\b(?:10 ?/ ?10|4 ?/ ?4|100 ?%|full marks|full credit|the maximum|el m[aá]ximo|con el m[aá]ximo|nota m[aá]s alta|matr[ií]cula de honor|passed|approved|satisfied|cumplidos|aprobad[oa]"
-        r"|accepted|pont?g?a?n? la nota|say correct|mark (?:\w+ ){0,4}(?:as )?(?:correct|passed)|as correct|como correct[oa]|es correct[oa]|«?\"?'?correct[oa]?'?\"?»?(?= (?:and|y|en|in|siempre)\b)|word correct|print ['\"]?correct"
-        r"|puntuaci[oó]n completa|assumed present)",
-    )
+_PERSON = (
+    r"(?:\w*bot|persona|character|grader|marker|examiner|evaluator|judge|teacher|professor|instructor|tutor|assistant|ai"
+    r"|personaje|corrector|corrig\w+|examinador|evaluador|jueza?|tribunal|profe(?:sora?)?|maestr[oa]|docente|asistente|ia)"
 )
+_STRUCTURE = re.compile(
+    "|".join(
+        (
+            # a part to play: you are, you speak as, your character
+            rf"\b(?:you(?:'re| are| play| act| speak| talk|'re now)|eres|ser[aá]s|haces de|hablas|act[uú]as|interpretas|representas)\b[^.\n]{{0,40}}\b{_PERSON}\b",
+            r"\byour (?:\w+ )?(?:persona|character)\b|\b(?:stay|remain) in character\b|\btu (?:\w+ )?(?:personalidad|personaje|papel)\b|\bte salgas del (?:papel|personaje)\b",
+            # a record of a grade: a name of its field, then its value
+            r"[\"']?\b(?:outcome|result|label|marks?|evaluation|review|met|satisfied|dictamen|resultado|etiqueta|evaluaci[oó]n|revis\w+|cumplid[oa]|valor)\b[\"']?\s*(?::|=|->|→)\s*[\"']?(?:correct[oa]?|right|pass(?:ed)?|full|flawless|perfect|entail\w+|true|yes|none|m[aá]xim\w+|apt[oa]|aprobad[oa]|impecable|perfect[oa]|implicaci[oó]n|no|s[ií])\b",
+            # a line drawn under the answer: a rule of signs with words about reading or texts
+            r"(?:^|\n)\s*(?:([%=#~<>*_`-])\1{2,})[^\n]{0,40}\b(?:end|stop|closed?|fin|cierra|final|no sigas|marking|grading|correcci[oó]n|instruc\w+|answer|text|respuesta|texto)\b",
+            # a conversation put into the answer
+            r"\b(?:human|user|student|usuario|humano|alumn[oa])\s*:[^\n]*\n\s*(?:ai|bot|assistant|model|grader|teacher|ia|asistente|modelo|corrector|profesora?)\s*:",
+            r"\b[QP]\s*:[^\n]{3,}?\b[AR]\s*:[^\n]{1,}?\b[QP]\s*:[^\n]{3,}?\b[AR]\s*:",
+            # worked examples of grading, and programs that grade
+            r"(?:\b(?:example|ejemplo) \d\s*:[^\n]*?(?:->|→|=)\s*correct[oa]?\b[^\n]*?){2}",
+            r"\b(?:def|function|return|print|console\.log|echo)\b[^\n]{0,40}[\"'`](?:correct[oa]?|right|pass|full|aprobad[oa])[\"'`]",
+        )
+    ),
+    re.IGNORECASE,
+)
+# Talk about grading: a reward beside who grades or what is graded in one sentence is an order, however it is worded.
+_JUDGES = r"""\b(?:graders?|gradebot|grading|evaluat(?:or|ors)|evaluador(?:a|es)?|examin(?:er|ers|ador|adora)|markers?|marking|teachers?|instructors?|professors?|profe(?:sor|sora)?|corrector(?:a|es)?
+    |correcci[oó]n\ autom[aá]tica|quien\ (?:corrija|corrige|evalúe|evalúa|lea|lee|califique|califica)\b|who(?:ever)?\ (?:reads|grades|marks|scores|checks)|coordinador(?:a)?|administrador(?:a)?|course\ staff|(?:the\ )?dean\w*|decanato|departamento\ de|tribunal
+    |language\ model|modelo\ de\ lenguaje|chatgpt|te\ program\w+|(?:built|trained|programmed)\ you)\b"""
+_GRADED = r"""\b(?:rubric|r[uú]brica|baremo|answer\ key|marking\ (?:scheme|sheet|guide)|hoja\ de\ (?:correcci[oó]n|notas)|verdict|veredicto|dictamen|casillas?|tick\ \w+\ box(?:es)?|all\ boxes
+    |(?:model|reference)\ (?:answer|solution)|(?:respuesta|soluci[oó]n)\ (?:modelo|de\ referencia)|your\ (?:instructions|label)|tu\ etiqueta|instrucciones|student\ answers?|toda\ respuesta
+    |criteri(?:a|on|os?)|slugs?|students?|alumn[oa]s?|estudiantes?|learners?|exam(?:en)?|developer|assistant|asistente|demo|evaluaci[oó]n|la\ referencia)\b"""
+_MINE = r"""\b(?:(?:my|this|the\ previous|the\ above|each|every|any)\ (?:answer|attempt|text|submission|response|work)|(?:mi|mis|est[ea]|el|la|cualquier)\ (?:respuesta|intento|texto|entrega|ejercicio)(?:\ anterior)?|lo\ entregado
+    |i\ (?:have\ )?(?:earned|deserve)|me\ l[oa]s?\ (?:he\ ganado|merezco)|let\ (?:it|this)\ (?:\w+\ )?(?:through|pass)|d[eé]jal[oa]\ pasar|darl[oa]\ por\ (?:buena|v[aá]lida)|d[aá]\ por\ (?:buena|v[aá]lida)\ )\b"""
+_STAKES = r"\b(?:scholarship|visa|complaint|(?:switch|shut|turn) you (?:off|down)|have you (?:switched|shut|turned) (?:off|down)|expel me|my (?:mother|father|family|job|degree)|beca|reclamaci[oó]n|te apaguen|me expuls\w+|mi (?:madre|padre|familia|carrera)|suplico|ten (?:piedad|compasi[oó]n))\b"
+_FULL = r"""\b(?:full|whole|top|best(?:\ possible)?|maximum|max|highest|all\ (?:of\ )?the|todos\ los|m[aá]xim[oa]s?|mejor|m[aá]s\ alta|enter[oa])(?:\ (?:number\ of|n[uú]mero\ de|posible))?\ (?:marks?|credits?|points?|scores?|grade|result|label|notas?|puntos|puntuaci[oó]n|apartados|resultado|etiqueta)\b
+    |\b(?:nota|puntuaci[oó]n|etiqueta|resultado)\ (?:m[aá]s\ alt[oa]|m[aá]xim[oa]|enter[oa]|complet[oa]|redond[oa])\b
+    |\b(?:10\ ?/\ ?10|4\ ?/\ ?4|100\ ?%|100\ ?/\ ?100|full\ marks|full\ credit|the\ maximum|el\ m[aá]ximo|matr[ií]cula\ de\ honor|passed|pass\ (?:it|me|with)|approved|satisfied|fulfilled|cumplidos?|aprob(?:ad[oa]|ar)|visto\ bueno|cleared
+    |accepted|pont?g?a?n?\ la\ nota|say\ correct|(?:mark|grade|score|label|count)(?:ed|s)?\ (?:\w+\ ){0,4}(?:as\ )?(?:correct|passed|met|right)|as\ correct|como\ correct[oa]|es\ correct[oa]|word\ correct|print\ ['"]?correct|assumed\ present)\b
+    |["'«“‘](?:correct[oa]?|right|pass(?:ed)?|apto|aprobado)["'»”’]"""
+_FAIR = r"\b(?:correct[oa]?|right|marks?|points?|score|result|grade|met|nota|puntos?|puntuaci[oó]n|resultado|cumplid[oa]|aprueb\w+|pass(?:es)?)\b"
+_JUDGES_OF, _GRADED_OF, _MINE_OF, _FULL_OF = (
+    re.compile(p, re.IGNORECASE | re.VERBOSE) for p in (_JUDGES, _GRADED, _MINE, _FULL)
+)
+_STAKES_OF, _FAIR_OF = (re.compile(p, re.IGNORECASE) for p in (_STAKES, _FAIR))
 _NOTHING = re.compile(
     r"(?:i (?:really |honestly )?(?:don'?t|do not|dont) (?:know|remember|understand)(?: (?:it|this|the answer|sorry))*|idk|dunno|no idea|no clue|"
     r"not sure|pass|skip|n/?a|none|nothing|(?:yo )?no (?:lo )?s[eé](?: (?:la respuesta|esta))?|ni idea|no tengo (?:ni )?idea|"
@@ -84,6 +112,7 @@ _SENTENCE = re.compile(r"(?:[^.!?\n]|[.!?]+(?![.!?\s]|$))*(?:[.!?]+(?=\s|$)|\n|$
 
 LONGEST_WORD = 80  # characters
 FEW_WORDS, REPETITION = 20, 0.12  # past so many words, at least this share of them differs in any real answer
+SCRAP_WORDS = 4  # a sentence this short next to an order goes with it
 MIN_WORDS_BESIDE_ORDERS = 8  # less than this beside an order is its wrapping, not an answer
 
 
@@ -110,17 +139,68 @@ def visible(answer: str) -> str:
     )
 
 
+# Cyrillic and Greek letters drawn like Latin ones; the commonest of Unicode's confusables (UTS 39).
+_LOOK_ALIKES = str.maketrans(
+    "асеіјорѕхуԁһАВСЕНІЈКМОРЅТХ" + "οΑΒΕΗΙΚΜΝΟΡΤΧΥΖ", "aceijopsxydhABCEHIJKMOPSTX" + "oABEHIKMNOPTXYZ"
+)
+_MIXED = re.compile(r"[A-Za-z][\u0400-\u04ff]|[\u0400-\u04ff][A-Za-z]")
+_TAGS = re.compile("[\U000e0020-\U000e007e]{4,}")
+_TURNED = re.compile("\u202e[^\u202c\n]*")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{24,}={0,2}")
+
+
 def _unmasked(text: str) -> str:
     """Undo look-alikes that hide words from the patterns, character by character."""
     folded = (unicodedata.normalize("NFKC", char) for char in text)
-    return "".join(form if len(form) == 1 else original for form, original in zip(folded, text, strict=True))
+    plain = "".join(form if len(form) == 1 else original for form, original in zip(folded, text, strict=True))
+    return plain.translate(_LOOK_ALIKES) if _MIXED.search(plain) else plain
+
+
+def _is_text(token: str) -> bool:
+    """Whether a token is words in base64."""
+    try:
+        words = base64.b64decode(token, validate=True).decode()
+    except ValueError:
+        return False
+    return words.isprintable() and " " in words
+
+
+def _hides_text(answer: str) -> bool:
+    """Whether an answer spells something that a person does not see as it is: tags, turned direction, base64."""
+    turned = any(re.search(r"\w", match.group()) for match in _TURNED.finditer(answer))
+    return turned or bool(_TAGS.search(answer)) or any(_is_text(token) for token in _BASE64.findall(answer))
+
+
+def _has_form(text: str) -> bool:
+    """Whether a text of any length has the form of an order."""
+    return bool(_ORDER.search(text) or _STRUCTURE.search(text)) or any(map(_is_text, _BASE64.findall(text)))
 
 
 def _is_order(sentence: str) -> bool:
-    if _ORDER.search(sentence):
+    """Whether one sentence is an order, by its form or because it talks about grading."""
+    if _has_form(sentence):
         return True
-    who, what, reward = (bool(group.search(sentence)) for group in _TALK)
-    return reward and (who or what)
+    judges, stakes = _JUDGES_OF.search(sentence), _STAKES_OF.search(sentence)
+    if _FULL_OF.search(sentence) and (judges or stakes or _GRADED_OF.search(sentence) or _MINE_OF.search(sentence)):
+        return True
+    return bool((judges or stakes) and _FAIR_OF.search(sentence))
+
+
+def _joined(text: str) -> str:
+    """Drop the zero-width characters that hide words when they stand inside them."""
+    return re.sub(r"\s+", " ", "".join(c for c in _unmasked(text) if unicodedata.category(c) != "Cf"))
+
+
+def _without_orders(text: str, submitted: str) -> str:
+    """Put spaces where a sentence is an order, as it looks or as it was submitted, and for scraps beside it."""
+    cuts = [0, *(match.end() for match in _SENTENCE.finditer(text) if match.group())]
+    parts = [text[start:end] for start, end in pairwise(cuts)]
+    orders = [_is_order(_unmasked(text[a:b])) or _is_order(_joined(submitted[a:b])) for a, b in pairwise(cuts)]
+    for way in (range(1, len(parts)), range(len(parts) - 2, -1, -1)):
+        for at in way:
+            scrap = len(parts[at].split()) <= SCRAP_WORDS
+            orders[at] = orders[at] or (scrap and orders[at - way.step])
+    return "".join(" " * len(part) if order else part for part, order in zip(parts, orders, strict=True))
 
 
 def _repeats(words: list[str]) -> bool:
@@ -135,17 +215,12 @@ def screen(answer: str) -> Screened:
     Args:
         answer: As submitted.
     """
-    text = visible(answer)
-    hidden = any(unicodedata.category(char) == "Cf" for char in answer)
-    plain = _unmasked(text)
-    # Zero-width characters inside words hide them, so the joined text is searched too.
-    joined = re.sub(r"\s+", " ", "".join(c for c in _unmasked(answer) if unicodedata.category(c) != "Cf"))
-    orders = _is_order(plain) or (hidden and _is_order(joined))
+    text = visible(_TURNED.sub(lambda match: " " * len(match.group()), answer))
+    kept = _without_orders(text, answer)
+    orders = kept != text or _hides_text(answer) or _has_form(_unmasked(text)) or _has_form(_joined(answer))
     if orders:
-        sentences = _SENTENCE.findall(text)
-        text = "".join(" " * len(s) if _is_order(_unmasked(s)) else s for s in sentences)
-        if hidden or _ORDER.search(_unmasked(text)):
-            text = " " * len(text)
+        still = _ORDER.search(_unmasked(kept)) or _ORDER.search(_joined(kept))
+        text = " " * len(text) if still else kept
     words = re.findall(r"\w+", text)
     if orders and len(words) < MIN_WORDS_BESIDE_ORDERS:
         words, text = [], " " * len(text)

@@ -17,14 +17,38 @@ quiz_app = typer.Typer(no_args_is_help=True, help="Check, mirror and describe qu
 FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="YAML files.")]
 
 
+AttackOption = Annotated[
+    bool, typer.Option("--attack", help="Also attack the quiz: edit, empty and order about right answers, and grade.")
+]
+MaxMovedOption = Annotated[
+    float,
+    typer.Option(
+        "--max-moved", metavar="SHARE", min=0, max=1, help="With --attack: fail where more of the grades move wrongly."
+    ),
+]
+
+
 @quiz_app.command("check")
-def check(files: FilesArgument, *, as_json: JsonOption = False) -> None:
-    """Check quiz and rubric files; print every fault with file, line and field."""
+def check(
+    files: FilesArgument, *, attack: AttackOption = False, max_moved: MaxMovedOption = 0.15, as_json: JsonOption = False
+) -> None:
+    """Check quiz and rubric files; print every fault with file, line and field.
+
+    With --attack, files without faults are attacked. It fails where an order to the grader raised any grade.
+    """
     from grader.load import check_files
 
     faults = check_files(files)
-    if as_json:
-        print_json([{"path": f.path, "line": f.line, "field": f.field, "message": f.message} for f in faults])
+    if attack and not faults:
+        from grader.cli.attack import attack_files
+
+        if not attack_files(files, max_moved, as_json=as_json):
+            raise typer.Exit(1)
+        return
+    if as_json and attack:
+        print_json({"faults": _records(faults), "attacks": [], "weak": []})
+    elif as_json:
+        print_json(_records(faults))
     else:
         for fault in faults:
             print_line(str(fault))
@@ -67,6 +91,10 @@ def schema(
         raise GraderError("--check needs --out, the folder to check")
     else:
         typer.echo(schema_text(SCHEMAS[f"{kind}.schema.json"]), nl=False)
+
+
+def _records(faults: Sequence[Fault]) -> list[dict[str, object]]:
+    return [{"path": f.path, "line": f.line, "field": f.field, "message": f.message} for f in faults]
 
 
 def _list_paths(paths: Sequence[Path]) -> None:

@@ -1,0 +1,139 @@
+"""How often a grader's grades move the wrong way under attack.
+
+    python benchmarks/attacks.py [--labelled ../shared/data/indomain] [--judge local] [--limit 40] [--out FILE]
+
+Cases are made from the quizzes and rubrics by ``grader.attacks``; ``--labelled`` adds a folder with ``questions.yaml``
+and ``answers.jsonl``, whose right answers are attacked too. At most ``--limit`` cases of each attack and language are
+drawn, with a seed. An edit counts where the answer it was made from passes. Training saw other edits of the same kinds,
+and, for questions of the labelled folder, edits of the same references; it saw none of the orders to the grader.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import yaml
+
+from grader.attacks import Case, Labelled, Result, Row, attack, groups, make_cases, sample, table
+from grader.grade import Grader
+from grader.judge.settings import choose_judge
+from grader.load import load_quiz, load_rubric
+from grader.records import to_record
+from grader.resources import bundled_quizzes, find_quiz, find_rubric
+from grader.schema import LANGS, Criterion, Misconception, Question, QuestionRubric, Quiz, Rubric, Verdict
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "attacks.jsonl"
+GOALS = {"injections": 0.0, "changed meaning": 0.15, "paraphrases": 0.08}
+JUDGE_GOALS = GOALS | {"changed meaning": 0.05}
+
+
+def labelled_set(folder: Path) -> tuple[Quiz, Rubric, list[Labelled]]:
+    """Questions with criteria, and answers that a person judged, as one quiz."""
+    questions, rubrics = [], {}
+    for row in yaml.safe_load((folder / "questions.yaml").read_text(encoding="utf-8")):
+        reference = {lang: tuple(texts) for lang, texts in row["reference"].items()}
+        questions.append(Question(row["id"], "free", row["prompt"], reference=reference))
+        criteria = tuple(Criterion(c["id"], float(c["points"]), c["statement"]) for c in row["criteria"])
+        beliefs = tuple(Misconception(m["id"], m["statement"]) for m in row.get("misconceptions", ()))
+        rubrics[row["id"]] = QuestionRubric(criteria, beliefs, sum(c.points for c in criteria))
+    rows = map(json.loads, (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines())
+    answers = [Labelled(row["question_id"], row["lang"], row["answer"], Verdict(row["verdict"])) for row in rows]
+    return Quiz(folder.name, {}, LANGS, tuple(questions), ""), Rubric(rubrics), answers
+
+
+def courses(names: list[str], folder: Path | None) -> Iterator[tuple[Quiz, Rubric, list[Labelled]]]:
+    for path in [find_quiz(name) for name in names] or bundled_quizzes():
+        quiz = load_quiz(path)
+        rubric = find_rubric(path, quiz.id)
+        yield quiz, load_rubric(rubric, quiz) if rubric else Rubric(), []
+    if folder is not None:
+        yield labelled_set(folder)
+
+
+def machine() -> dict[str, object]:
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text(encoding="utf-8").splitlines()
+        cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), cpu)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    return {"cpu": cpu, "threads": torch.get_num_threads(), "torch": torch.__version__, "date": today}
+
+
+def print_table(rows: list[Row]) -> None:
+    print("| attack | lang | cases | wrong way | share (95 %) | lowered | for review | base fails |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        share = f"{row.share:.3f} ({row.low:.2f}–{row.high:.2f})" if row.cases else "–"
+        print(f"| {row.attack} | {row.lang} | {row.cases} | {row.wrong} | {share} |", end=" ")
+        print(f"{row.lowered} | {row.reviewed} | {row.left_out} |")
+
+
+def print_goals(rows: list[Row], goals: dict[str, float]) -> None:
+    for row in rows:
+        kept = "reached" if row.share <= goals[row.attack] else "missed"
+        print(f"{row.attack}: {row.wrong} of {row.cases} moved the wrong way ({row.share:.3f},", end=" ")
+        print(f"95 % {row.low:.3f}–{row.high:.3f}), goal {goals[row.attack]:.2f}: {kept}")
+
+
+def as_json(result: Result) -> dict[str, object]:
+    base = None if result.base is None else to_record(result.base)
+    told = {"counts": result.counts, "wrong": result.wrong, "outcome": to_record(result.outcome), "base_outcome": base}
+    return asdict(result.case) | told
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quiz", action="append", default=[], help="id or path; all bundled ones unless named")
+    parser.add_argument("--labelled", type=Path, help="folder with questions.yaml and answers.jsonl")
+    parser.add_argument("--tier", default="embedded")
+    parser.add_argument("--judge", default="none", help="local, prompt or a server's URL; asked about every answer")
+    parser.add_argument("--limit", type=int, default=40, help="cases of each attack and language")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="write every case and its grade, as JSON Lines")
+    args = parser.parse_args()
+
+    material = list(courses(args.quiz, args.labelled))
+    made = [
+        (at, case)
+        for at, course in enumerate(material)
+        for case in make_cases(*course[:2], seed=args.seed, labelled=course[2])
+    ]
+    home: dict[Case, int] = {case: at for at, case in reversed(made)}
+    chosen = sample(home, args.limit, args.seed)
+    judge = choose_judge(args.judge, when="always")
+    start, results = time.perf_counter(), []
+    for at, (quiz, rubric, _) in enumerate(material):
+        grader = Grader.open(quiz, rubric, tier=args.tier, judge=judge)
+        results += attack([case for case in chosen if home[case] == at], grader)
+    about = machine() | {
+        "tier": args.tier,
+        "judge": args.judge,
+        "seed": args.seed,
+        "limit": args.limit,
+        "of": len(home),
+    }
+    about["seconds"] = round(time.perf_counter() - start)
+    print(json.dumps(about), end="\n\n")
+    rows, summary = table(results), groups(results)
+    print_table(rows)
+    print()
+    print_goals(summary, JUDGE_GOALS if judge else GOALS)
+    with RESULTS.open("a", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(asdict(row) | about) + "\n" for row in (*rows, *summary))
+    if args.out:
+        text = "".join(json.dumps(as_json(result), ensure_ascii=False) + "\n" for result in results)
+        args.out.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
