@@ -28,6 +28,7 @@ _SHARES = (
     ("needs review", "needs_review"),
     ("accuracy of the rest", "accuracy_unreviewed"),
     ("calibration error", "calibration_error"),
+    ("Brier score", "brier"),
     ("area under risk-coverage", "aurc"),
 )
 _SCORES = (
@@ -40,7 +41,8 @@ _CRITERIA = (
     ("criteria: recall", "criteria.recall"),
     ("criteria: F1", "criteria.f1"),
 )
-_SHOWN_COVERAGES = 5
+_SHOWN_COVERAGES = 10
+_BAR = 40
 
 
 def evaluation_tables(evaluation: Evaluation) -> Iterator[Table | Text]:
@@ -55,8 +57,10 @@ def evaluation_tables(evaluation: Evaluation) -> Iterator[Table | Text]:
     for name, found in groups.items():
         if found.finest:
             yield _confusion(name, found.finest)
-    yield _reliability(evaluation.overall)
-    yield _risk(evaluation.overall)
+    for name, found in groups.items():
+        if found.reliability:
+            yield _reliability(name, found)
+    yield _risk(groups)
 
 
 def _counts(evaluation: Evaluation) -> Text:
@@ -104,20 +108,33 @@ def _ratio(part: int, total: int) -> str:
     return f"{part / total:.2f}" if total else _ABSENT
 
 
-def _reliability(found: Agreement) -> Table:
-    table = _table("Confidence and accuracy", "confidence", "answers", "mean confidence", "accuracy")
+def _reliability(name: str, found: Agreement) -> Table:
+    title = f"Confidence and accuracy, bins of equally many answers: {name}"
+    table = _table(title, "confidence", "answers", "mean confidence", "accuracy")
+    table.add_column(f"{'█ accuracy, │ confidence':<{_BAR}}")
     for group in found.reliability:
-        bounds = f"{group.lower:.1f}–{group.upper:.1f}"
-        table.add_row(bounds, f"{group.count:,}", f"{group.confidence:.2f}", f"{group.accuracy:.2f}")
+        bounds = f"{group.lower:.2f}–{group.upper:.2f}"
+        cells = f"{group.count:,}", f"{group.confidence:.2f}", f"{group.accuracy:.2f}"
+        table.add_row(bounds, *cells, _bar(group.accuracy, group.confidence))
     return table
 
 
-def _risk(found: Agreement) -> Table:
-    table = _table("Wrong verdicts among the most confident answers", "answers kept", "wrong")
-    step = max(len(found.risk_coverage) // _SHOWN_COVERAGES, 1)
-    for point in found.risk_coverage[step - 1 :: step]:
-        table.add_row(f"{point.coverage:.0%}", f"{point.risk:.1%}")
+def _bar(accuracy: float, confidence: float) -> str:
+    filled, mark = round(_BAR * accuracy), min(round(_BAR * confidence), _BAR - 1)
+    cells = ["█"] * filled + ["·"] * (_BAR - filled)
+    return "".join([*cells[:mark], "│", *cells[mark + 1 :]])
+
+
+def _risk(groups: dict[str, Agreement]) -> Table:
+    table = _table("Wrong verdicts among the most confident answers", "answers kept", *groups)
+    for place in range(1, _SHOWN_COVERAGES + 1):
+        coverage = place / _SHOWN_COVERAGES
+        table.add_row(f"{coverage:.0%}", *(_risk_at(found, coverage) for found in groups.values()))
     return table
+
+
+def _risk_at(found: Agreement, coverage: float) -> str:
+    return next((f"{point.risk:.1%}" for point in found.risk_coverage if point.coverage >= coverage), _ABSENT)
 
 
 def _table(title: str, first: str, *others: str) -> Table:

@@ -57,8 +57,8 @@ class ReliabilityBin:
     """Answers whose confidence fell between two bounds.
 
     Args:
-        lower: Exclusive, except for the first bin.
-        upper: Inclusive.
+        lower: Lowest confidence in the bin.
+        upper: Highest.
         count: Answers in the bin, above zero.
         confidence: Their mean confidence.
         accuracy: Share of them that were right.
@@ -155,21 +155,28 @@ def rmse(gold: Floats, predicted: Floats) -> float | None:
 
 
 def reliability(confidence: Floats, right: NDArray[np.bool_], *, bins: int = 10) -> tuple[ReliabilityBin, ...]:
-    """Group answers into equally wide bins of confidence; empty bins are left out.
+    """Group answers into bins of about equally many, by confidence.
+
+    Equal mass keeps every bin's accuracy about equally well known. Equal confidences stay together, so the order of
+    rows plays no part and a bin may be empty; it is left out.
 
     Args:
         confidence: (n,), 0 to 1.
         right: (n,), whether the verdict was right.
-        bins: Number of bins over 0 to 1.
+        bins: Number of bins.
     """
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    if not len(confidence):
+        return ()
+    _, group, size = np.unique(confidence, return_inverse=True, return_counts=True)
+    middle = np.cumsum(size) - size / 2
+    place = (middle * bins / len(confidence)).astype(np.int64)[group]
     found = []
     for index in np.unique(place):
         inside = place == index
         found.append(
             ReliabilityBin(
-                lower=float(index / bins),
-                upper=float((index + 1) / bins),
+                lower=float(confidence[inside].min()),
+                upper=float(confidence[inside].max()),
                 count=int(inside.sum()),
                 confidence=float(confidence[inside].mean()),
                 accuracy=float(right[inside].mean()),
@@ -182,6 +189,11 @@ def calibration_error(bins: Sequence[ReliabilityBin]) -> float | None:
     """Expected calibration error: mean gap of confidence and accuracy, weighted by count (Naeini et al., 2015)."""
     total = sum(found.count for found in bins)
     return sum(found.count * abs(found.confidence - found.accuracy) for found in bins) / total if total else None
+
+
+def brier(confidence: Floats, right: NDArray[np.bool_]) -> float | None:
+    """Mean squared gap of confidence and outcome (Brier, 1950); lower is better, ``None`` of no answers."""
+    return float(np.mean(np.square(confidence - right))) if len(confidence) else None
 
 
 def risk_coverage(confidence: Floats, right: NDArray[np.bool_]) -> Floats:

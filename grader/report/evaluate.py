@@ -38,8 +38,27 @@ class Evaluation:
     by_lang: dict[Lang, Agreement]
 
 
-def evaluate(grades: Iterable[Outcome], labels: Iterable[GoldLabel]) -> Evaluation:
-    """Join grades and labels by submission and measure how far they agree.
+@dataclass(frozen=True)
+class Joined:
+    """Grades and labels of the same submissions.
+
+    Args:
+        pairs: Graded answers with their labels, in the order of the grades.
+        unscored: Labelled answers that were not graded, by reason.
+        labels: Labels read.
+        grades_without_label: Rows of the grades that have no label.
+        repeated: Further rows of a submission already counted.
+    """
+
+    pairs: tuple[Pair, ...]
+    unscored: ReasonCounts
+    labels: int
+    grades_without_label: int
+    repeated: int
+
+
+def join(grades: Iterable[Outcome], labels: Iterable[GoldLabel]) -> Joined:
+    """Join grades and labels by submission.
 
     Args:
         grades: In any order; of several rows for one submission the first counts.
@@ -62,17 +81,29 @@ def evaluate(grades: Iterable[Outcome], labels: Iterable[GoldLabel]) -> Evaluati
                 reasons.add(outcome.reason)
             else:
                 pairs.append(Pair(outcome, label))
+    return Joined(tuple(pairs), reasons, len(gold), counts["unlabelled"], counts["repeated"])
+
+
+def evaluate(grades: Iterable[Outcome], labels: Iterable[GoldLabel]) -> Evaluation:
+    """Join grades and labels by submission and measure how far they agree.
+
+    Args:
+        grades: In any order; of several rows for one submission the first counts.
+        labels: One a submission; of several the last counts.
+    """
+    joined = join(grades, labels)
+    pairs, reasons = joined.pairs, joined.unscored
     by_lang: dict[Lang, list[Pair]] = defaultdict(list)
     for pair in pairs:
         by_lang[pair.lang].append(pair)
     return Evaluation(
-        labels=len(gold),
+        labels=joined.labels,
         matched=len(pairs),
         unscored=reasons.total,
         reasons=reasons.top(),
-        labels_without_grade=len(gold) - len(seen),
-        grades_without_label=counts["unlabelled"],
-        repeated=counts["repeated"],
+        labels_without_grade=joined.labels - len(pairs) - reasons.total,
+        grades_without_label=joined.grades_without_label,
+        repeated=joined.repeated,
         overall=measure(pairs) if pairs else None,
         by_lang={lang: measure(by_lang[lang]) for lang in sorted(by_lang)},
     )

@@ -29,7 +29,8 @@ _MEASURES = (
     ("criteria: F1", "criteria.f1"),
     ("contradictory, graded correct", "passed_contradictory"),
     ("calibration error", "calibration_error"),
-    ("AURC", "aurc"),
+    ("Brier score", "brier"),
+    ("area under risk-coverage", "aurc"),
 )
 
 
@@ -145,19 +146,29 @@ def _evaluation(evaluation: Evaluation) -> str:
     if evaluation.overall is None:
         return f"<h2>Agreement with labels</h2>{counts}"
     overall = evaluation.overall
-    groups = [("all", overall), *evaluation.by_lang.items()]
-    plots = svg.reliability_plot(overall.reliability) + svg.risk_plot(overall.risk_coverage)
+    groups: list[tuple[str, Agreement]] = [("all", overall)]
+    if len(evaluation.by_lang) > 1:
+        groups += evaluation.by_lang.items()
     return (
         f"<h2>Agreement with labels</h2>{counts}{_agreement_table(groups)}"
         f"{_confusion(overall.finest) if overall.finest else ''}"
-        f'<div class="plots">{plots}</div>'
+        f"{''.join(_confidence_plots(name, found) for name, found in groups)}"
     )
+
+
+def _confidence_plots(name: str, found: Agreement) -> str:
+    if not found.reliability:
+        return ""
+    plots = svg.reliability_plot(found.reliability) + svg.risk_plot(found.risk_coverage)
+    return f'<h3>Confidence: {_text(name)}</h3><div class="plots">{plots}</div>'
 
 
 def _agreement_table(groups: Sequence[tuple[str, Agreement]]) -> str:
     rows = [["answers", *(f"{found.answers:,}" for _, found in groups)]]
     rows += [[name, *(_measure(look_up(found, place)) for _, found in groups)] for name, place in _MEASURES]
-    return _table(["", *(name for name, _ in groups)], rows) + _note("In brackets: 95 % intervals over questions.")
+    return _table(["", *(name for name, _ in groups)], rows) + _note(
+        "In brackets: 95 % intervals over questions. Calibration error: in ten bins of equally many answers."
+    )
 
 
 def _confusion(found: VerdictAgreement) -> str:

@@ -112,8 +112,9 @@ class Agreement:
         ordinal_kappa: Quadratic weighted kappa of no, partial and full credit.
         passed_wrong: Share of the answers not labelled correct that were graded correct.
         passed_contradictory: The same of the answers labelled contradictory.
-        calibration_error: Expected gap between confidence and accuracy by the finest label.
-        reliability: Bins of confidence.
+        calibration_error: Expected gap between confidence and accuracy by the finest label, in ten bins of equal mass.
+        brier: Brier score of confidence by the finest label.
+        reliability: The bins.
         aurc: Area under the risk-coverage curve.
         risk_coverage: The curve at equally spaced coverages.
         needs_review: Share of grades that ask for a person.
@@ -131,6 +132,7 @@ class Agreement:
     passed_wrong: float | None
     passed_contradictory: float | None
     calibration_error: float | None
+    brier: float | None
     reliability: tuple[ReliabilityBin, ...]
     aurc: float | None
     risk_coverage: tuple[RiskPoint, ...]
@@ -182,6 +184,7 @@ def measure(pairs: Sequence[Pair]) -> Agreement:
         passed_wrong=_passed(pairs, lambda label: label.label_2way == "incorrect"),
         passed_contradictory=_passed(pairs, lambda label: label.label_3way == "contradictory"),
         calibration_error=agree.calibration_error(bins),
+        brier=agree.brier(confidence, right),
         reliability=bins,
         aurc=float(risks.mean()) if len(risks) else None,
         risk_coverage=agree.thin_curve(risks),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -67,7 +69,7 @@ def test_what_is_not_defined_is_none_and_never_nan():
     assert agree.pearson(np.ones(1), np.ones(1)) is None
     assert agree.score_kappa(np.ones(3), np.ones(3)) is None
     assert agree.rmse(np.zeros(0), np.zeros(0)) is None
-    assert agree.calibration_error(()) is None
+    assert agree.calibration_error(agree.reliability(np.zeros(0), np.zeros(0, dtype=bool))) is None
     assert agree.thin_curve(agree.risk_coverage(np.zeros(0), np.zeros(0, dtype=bool))) == ()
     assert agree.bootstrap([], agree.accuracy) is None
     assert agree.bootstrap([nothing], agree.accuracy) is None
@@ -86,14 +88,29 @@ def test_every_verdict_has_its_coarser_class():
 
 
 def test_reliability_of_a_hand_worked_case():
-    confidence = np.array([0.0, 0.1, 0.15, 0.95, 1.0, 1.0])
-    right = np.array([False, False, True, True, True, False])
-    low, second, high = agree.reliability(confidence, right)
+    confidence = np.array([1.0, 0.1, 0.15, 0.95, 0.0, 1.0])
+    right = np.array([False, False, True, True, False, True])
+    low, middle, high = agree.reliability(confidence, right, bins=3)
     assert (low.count, low.accuracy, low.confidence) == (2, 0.0, pytest.approx(0.05))
-    assert (second.lower, second.upper, second.count) == (0.1, 0.2, 1)
-    assert (high.count, high.accuracy) == (3, pytest.approx(2 / 3))
-    expected = (2 * 0.05 + 1 * 0.85 + 3 * (2.95 / 3 - 2 / 3)) / 6
-    assert agree.calibration_error((low, second, high)) == pytest.approx(expected)
+    assert (middle.lower, middle.upper, middle.count, middle.accuracy) == (0.15, 0.95, 2, 1.0)
+    assert (high.count, high.accuracy) == (2, 0.5)
+    assert agree.calibration_error((low, middle, high)) == pytest.approx((2 * 0.05 + 2 * 0.45 + 2 * 0.5) / 6)
+
+
+def test_bins_hold_equally_many_and_equal_confidences_stay_together():
+    confidence = np.random.default_rng(0).random(1000)
+    bins = agree.reliability(confidence, confidence > 0.5)
+    assert [found.count for found in bins] == [100] * 10
+    assert all(low.upper < high.lower for low, high in itertools.pairwise(bins))
+    (alone,) = agree.reliability(np.full(7, 0.6), np.arange(7) < 3)
+    assert (alone.count, alone.accuracy) == (7, pytest.approx(3 / 7))
+
+
+def test_brier_equals_scikit_learn():
+    rng = np.random.default_rng(0)
+    confidence, right = rng.random(200), rng.random(200) < 0.6
+    assert agree.brier(confidence, right) == pytest.approx(metrics.brier_score_loss(right, confidence))
+    assert agree.brier(np.zeros(0), np.zeros(0, dtype=bool)) is None
 
 
 def test_a_calibrated_grader_has_no_calibration_error():

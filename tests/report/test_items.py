@@ -158,6 +158,7 @@ def test_the_page_holds_plots_and_agreement(hostile_page):
     for name in ("Answers by score", "Verdicts by question", "Reliability", "Risk by coverage"):
         assert f'aria-label="{name}"' in hostile_page
     assert "Agreement with labels" in hostile_page
+    assert "<h3>Confidence: all</h3>" in hostile_page
 
 
 def test_a_page_without_learners_says_why_discrimination_is_missing(hostile_page):
