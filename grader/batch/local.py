@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+from grader.errors import GraderError
 from grader.schema import Outcome, Submission, Unscored
+
+WINDOW_ROWS = 256
+WINDOW_CHARS = 1_000_000
+PlacedRow = tuple[int, Submission | Unscored]
 
 
 class AnswerGrader(Protocol):
@@ -20,8 +25,8 @@ def grade_stream(
     rows: Iterable[Submission | Unscored],
     grader: AnswerGrader,
     *,
-    window_rows: int = 256,
-    window_chars: int = 1_000_000,
+    window_rows: int = WINDOW_ROWS,
+    window_chars: int = WINDOW_CHARS,
 ) -> Iterator[Outcome]:
     """Grade rows window by window.
 
@@ -39,27 +44,55 @@ def grade_stream(
         ValueError: ``window_rows`` or ``window_chars`` is not above zero.
         RuntimeError: The grader returned another number of outcomes than it was given submissions.
     """
+    for window in windows(enumerate(rows), window_rows=window_rows, window_chars=window_chars):
+        yield from grade_window([row for _, row in window], grader)
+
+
+def windows(
+    rows: Iterable[PlacedRow], *, window_rows: int = WINDOW_ROWS, window_chars: int = WINDOW_CHARS
+) -> Iterator[list[PlacedRow]]:
+    """Cut rows into windows; where the file breaks off, the rows before still come.
+
+    Args:
+        rows: Rows with their places in the file.
+        window_rows: As in :func:`grade_stream`.
+        window_chars: Likewise.
+
+    Raises:
+        GraderError: The rows end in it.
+    """
     if window_rows < 1 or window_chars < 1:
         raise ValueError(f"window_rows and window_chars must be above 0, got {window_rows} and {window_chars}")
-    window: list[Submission | Unscored] = []
+    window: list[PlacedRow] = []
     chars = 0
-    for row in rows:
-        window.append(row)
-        chars += _length(row)
-        if len(window) >= window_rows or chars >= window_chars:
-            yield from _grade_window(window, grader)
-            window, chars = [], 0
-    yield from _grade_window(window, grader)
+    broken: GraderError | None = None
+    try:
+        for place, row in rows:
+            window.append((place, row))
+            chars += _length(row)
+            if len(window) >= window_rows or chars >= window_chars:
+                yield window
+                window, chars = [], 0
+    except GraderError as error:
+        broken = error
+    if window:
+        yield window
+    if broken is not None:
+        raise broken
 
 
-def _grade_window(window: Sequence[Submission | Unscored], grader: AnswerGrader) -> Iterator[Outcome]:
+def grade_window(window: Sequence[Submission | Unscored], grader: AnswerGrader) -> list[Outcome]:
+    """Grade one window: one outcome a row, in order.
+
+    Raises:
+        RuntimeError: The grader returned another number of outcomes than it was given submissions.
+    """
     submissions = [row for row in window if isinstance(row, Submission)]
     outcomes = grader.grade(submissions) if submissions else []
     if len(outcomes) != len(submissions):
         raise RuntimeError(f"the grader gave {len(outcomes)} outcomes for {len(submissions)} submissions")
     graded = iter(outcomes)
-    for row in window:
-        yield row if isinstance(row, Unscored) else next(graded)
+    return [row if isinstance(row, Unscored) else next(graded) for row in window]
 
 
 def _length(row: Submission | Unscored) -> int:

@@ -102,6 +102,7 @@ def _parquet_schema() -> pa.Schema:
     types |= dict.fromkeys(("points", "max_points", "score", "confidence"), number)
     types |= {"needs_review": flag, "criteria": pa.list_(pa.struct(criterion))}
     types |= {"misconceptions": pa.list_(pa.struct(misconception))}
+    types |= {"judge": pa.struct([("name", text), ("status", text), ("reason", text)])}
     return pa.schema(list(types.items()))
 
 

@@ -19,6 +19,7 @@ class Tally:
         reasons: Unscored rows by reason.
         needs_review: Graded rows that a person should look at.
         score_sum: Sum of the graded scores.
+        run_rows: Rows graded by this run; a resumed one has those of the runs before too.
         load_s: Seconds that loading the models took.
         grade_s: Seconds since then.
     """
@@ -28,6 +29,7 @@ class Tally:
     reasons: ReasonCounts = field(default_factory=ReasonCounts)
     needs_review: int = 0
     score_sum: float = 0.0
+    run_rows: int = 0
     load_s: float = 0.0
     grade_s: float = 0.0
 
@@ -58,5 +60,5 @@ class Tally:
 
     @property
     def answers_per_s(self) -> float | None:
-        """Rows a second, loading left out; ``None`` before the first row."""
-        return self.rows / self.grade_s if self.grade_s else None
+        """Rows that this run graded a second, loading left out; ``None`` before the first."""
+        return self.run_rows / self.grade_s if self.grade_s else None

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from grader.cli.console import messages, print_json
-from grader.cli.options import QuizOption, RubricsOption, Tier, TierOption, load_course
+from grader.cli.batch_summary import print_summary
+from grader.cli.console import print_error
+from grader.cli.doubt import CalibrationOption, MaxErrorOption, open_doubt
+from grader.cli.options import (
+    JudgeMaxCallsOption,
+    JudgeModelOption,
+    JudgeOption,
+    JudgeWhenOption,
+    QuizOption,
+    RubricsOption,
+    Tier,
+    TierOption,
+    load_course,
+    open_grader,
+)
 from grader.cli.progress import row_progress
 from grader.errors import GraderError
-from grader.plain import clean_line
+from grader.judge.settings import JudgeSettings, choose_judge
 
 if TYPE_CHECKING:
-    from grader.batch import Tally
+    from grader.batch import InputFile, Journal, Start, Tally
+    from grader.doubt import Doubt
+    from grader.grade import Grader
     from grader.schema import Outcome, Quiz, Rubric, Submission, Unscored
 
 Engine = Literal["local"]
 InFormat = Literal["jsonl", "csv", "parquet"]
-_STDOUT = "-"
+_STDIN = _STDOUT = "-"
 _ROWS_PER_UPDATE = 16
 
 SubmissionsArgument = Annotated[
@@ -41,6 +59,49 @@ InFormatOption = Annotated[
     InFormat | None, typer.Option("--in-format", help="Format of SUBMISSIONS; told from its name unless named.")
 ]
 SummaryOption = Annotated[bool, typer.Option("--json", help="Print the summary as JSON on standard output.")]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Go on where an earlier run with this output ended, however it did.")
+]
+RestartOption = Annotated[bool, typer.Option("--restart", help="Drop what an earlier run left and begin anew.")]
+RetryOption = Annotated[
+    bool, typer.Option("--retry-unscored", help="With --resume: grade the unscored rows once more, and only those.")
+]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What was asked for.
+
+    Args:
+        source: Path of the submissions, or ``-``.
+        out: Path of the grades, or ``-``.
+        course: Quiz and rubric.
+        tier: Models to grade with.
+        doubt: Calibrates confidence.
+        judge: Asked too, where there is one.
+        limit: Rows to stop after, if any.
+        in_format: Format of the submissions, where it was named.
+        start: What to do with what an earlier run left.
+    """
+
+    source: str
+    out: str
+    course: tuple[Quiz, Rubric]
+    tier: Tier
+    doubt: Doubt
+    judge: JudgeSettings | None
+    limit: int | None
+    in_format: InFormat | None
+    start: Start
+
+    @property
+    def final(self) -> str:
+        """Why a run that ended early cannot be resumed; empty where it can."""
+        if self.source == _STDIN or not Path(self.source).is_file():
+            return f"{self.source} cannot be read a second time"
+        if self.judge is not None and self.judge.max_calls is not None:
+            return "a budget of calls to the judge cannot be divided between runs"
+        return ""
 
 
 def batch(
@@ -50,27 +111,52 @@ def batch(
     out: OutOption,
     rubrics: RubricsOption = None,
     tier: TierOption = "embedded",
+    calibration: CalibrationOption = None,
+    max_error: MaxErrorOption = None,
+    judge: JudgeOption = "none",
+    judge_when: JudgeWhenOption = "unsure",
+    judge_max_calls: JudgeMaxCallsOption = None,
+    judge_model: JudgeModelOption = None,
     engine: EngineOption = "local",  # noqa: ARG001 -- the one engine there is
     limit: LimitOption = None,
     in_format: InFormatOption = None,
     as_json: SummaryOption = False,
+    resume: ResumeOption = False,
+    restart: RestartOption = False,
+    retry_unscored: RetryOption = False,
 ) -> None:
     """Grade a file of submissions: one grade a row, in order."""
     from grader.batch import Tally
 
+    start = _start(resume=resume, restart=restart, retry_unscored=retry_unscored)
     if out == _STDOUT and as_json:
         raise GraderError("--json and --out - both print on standard output: choose one")
+    if out == _STDOUT and start != "new":
+        raise GraderError("--out - keeps no journal, so there is nothing to resume or restart: name a file")
+    asked = choose_judge(judge, when=judge_when, max_calls=judge_max_calls, model=judge_model)
     tally = Tally()
     rows = _read_rows(submissions, in_format, limit)
-    outcomes = _grade_rows(rows, load_course(quiz, rubrics), tier, tally)
+    course = load_course(quiz, rubrics)
+    doubt = open_doubt(course, tier=tier, judge=asked, calibration=calibration, max_error=max_error)
+    request = _Request(submissions, out, course, tier, doubt, asked, limit, in_format, start)
     with row_progress(submissions, limit, shown=not (out == _STDOUT and sys.stdout.isatty())) as advance:
-        _write(_count(outcomes, tally, advance), submissions, out)
-    if as_json:
-        print_json(_summary(tally))
-    else:
-        _print_summary(tally)
+        if out == _STDOUT:
+            _print_grades(request, rows, tally, advance)
+        else:
+            _write_grades(request, rows, tally, advance)
+    print_summary(tally, as_json=as_json)
     if tally.unscored:
         raise typer.Exit(1)
+
+
+def _start(*, resume: bool, restart: bool, retry_unscored: bool) -> Start:
+    if resume and restart:
+        raise GraderError("--resume and --restart contradict each other: choose one")
+    if retry_unscored and not resume:
+        raise GraderError("--retry-unscored goes with --resume")
+    if retry_unscored:
+        return "retry"
+    return "resume" if resume else "restart" if restart else "new"
 
 
 def _read_rows(source: str, in_format: InFormat | None, limit: int | None) -> Iterator[Submission | Unscored]:
@@ -79,72 +165,124 @@ def _read_rows(source: str, in_format: InFormat | None, limit: int | None) -> It
     return islice(read_submissions(source, format=in_format), limit)
 
 
-def _grade_rows(
-    rows: Iterator[Submission | Unscored], course: tuple[Quiz, Rubric], tier: Tier, tally: Tally
-) -> Iterator[Outcome]:
-    """Grade as the writer asks, so that a file that cannot be read or written is known before the models load."""
-    from grader.batch import grade_stream
-    from grader.grade import Grader
-
-    first = list(islice(rows, 1))
+def _open_grader(request: _Request, tally: Tally) -> Grader:
     started = time.perf_counter()
-    grader = Grader.open(*course, tier=tier)
+    grader = open_grader(*request.course, tier=request.tier, doubt=request.doubt, judge=request.judge)
     tally.load_s = time.perf_counter() - started
-    for outcome in grade_stream(chain(first, rows), grader):
-        yield outcome
-        tally.grade_s = time.perf_counter() - started - tally.load_s
+    return grader
 
 
-def _count(outcomes: Iterator[Outcome], tally: Tally, advance: Callable[[int], None]) -> Iterator[Outcome]:
+def _settings(request: _Request, grader: Grader, file: InputFile | None) -> dict[str, str]:
+    """Everything that decides the grades of a run, by the names that a refusal shows."""
+    from grader import __version__
+
+    quiz, rubric = request.course
+    known = {
+        "quiz": quiz.digest,
+        "rubric": rubric.digest,
+        "grader": __version__,
+        "tier": request.tier,
+        "models": grader.revision,
+        "limit": "" if request.limit is None else str(request.limit),
+    }
+    if request.judge is not None:
+        known |= {f"judge {name}": str(value) for name, value in asdict(request.judge).items()}
+    if file is not None:
+        suffix = Path(request.source.removesuffix(".gz")).suffix.removeprefix(".")
+        known["input format"] = request.in_format or suffix
+        known["input bytes"] = str(file.size_bytes)
+        known["input sha256"] = file.sha256
+    return known
+
+
+def _print_grades(
+    request: _Request, rows: Iterator[Submission | Unscored], tally: Tally, advance: Callable[[int], None]
+) -> None:
+    """Print grades as they come."""
+    from grader.batch import GradedOnce, grade_stream, write_jsonl
+
+    first = list(islice(rows, 1))  # a file that cannot be read is known before the models load
+    grader = _open_grader(request, tally)
+    started = time.perf_counter()
+
+    def timed() -> Iterator[Outcome]:
+        for outcome in _count(grade_stream(chain(first, rows), GradedOnce(grader)), tally):
+            tally.run_rows, tally.grade_s = tally.rows, time.perf_counter() - started
+            if tally.rows % _ROWS_PER_UPDATE == 0:
+                advance(tally.rows)
+            yield outcome
+
+    write_jsonl(timed(), sys.stdout.buffer)
+
+
+def _write_grades(
+    request: _Request, rows: Iterator[Submission | Unscored], tally: Tally, advance: Callable[[int], None]
+) -> None:
+    """Grade into a file that appears when it is complete; a signal ends the run between two windows."""
+    from grader.batch import Drain, InputFile, Interrupted, output_format, refuse_overwrite
+
+    output_format(Path(request.out))
+    refuse_overwrite(request.source, Path(request.out))
+    if request.final:
+        if request.start in {"resume", "retry"}:
+            raise GraderError(f"nothing to resume: {request.final}")
+        _run(request, rows, tally, advance, file=None, window=nullcontext)
+        return
+    try:
+        with Drain() as drain:
+            file = InputFile.read(Path(request.source))
+            _run(request, rows, tally, advance, file=file, window=drain.window)
+    except Interrupted as stop:
+        print_error(f"stopped by {signal.Signals(stop.number).name}")
+        raise typer.Exit(0 if stop.number == signal.SIGTERM else 128 + stop.number) from None
+
+
+def _run(
+    request: _Request,
+    rows: Iterator[Submission | Unscored],
+    tally: Tally,
+    advance: Callable[[int], None],
+    *,
+    file: InputFile | None,
+    window: Callable[[], AbstractContextManager[None]],
+) -> None:
+    from grader.batch import GradedOnce, begin_run, finish_run, grade_missing, open_journal, write_grades
+
+    target = Path(request.out)
+    with open_journal(target, request.start) as journal:
+        grader = _open_grader(request, tally)
+        started = time.perf_counter()
+        begin_run(journal, target, _settings(request, grader, file), request.start)
+        with _keep(journal, resumable=file is not None):
+            for done, graded in grade_missing(rows, GradedOnce(grader), journal, window=window):
+                tally.run_rows += graded
+                advance(done)
+        if file is not None:
+            file.refuse_change()
+        with _keep(journal, resumable=file is not None):
+            write_grades(_count(journal.outcomes(), tally), target)
+            finish_run(journal, target)
+        tally.grade_s = time.perf_counter() - started
+
+
+@contextmanager
+def _keep(journal: Journal, *, resumable: bool) -> Iterator[None]:
+    """Say how to go on after an error or a signal; where that cannot be, leave nothing."""
+    from grader.batch import DamagedJournalError
+
+    try:
+        yield
+    except DamagedJournalError:
+        raise
+    except BaseException:
+        if not resumable:
+            journal.begin({})
+        elif rows := journal.rows:
+            print_error(f"{rows:,} rows are graded and kept in {journal.path}; the same command with --resume goes on")
+        raise
+
+
+def _count(outcomes: Iterator[Outcome], tally: Tally) -> Iterator[Outcome]:
     for outcome in outcomes:
         tally.add(outcome)
-        if tally.rows % _ROWS_PER_UPDATE == 0:
-            advance(tally.rows)
         yield outcome
-
-
-def _write(outcomes: Iterator[Outcome], source: str, out: str) -> None:
-    from grader.batch import refuse_overwrite, write_grades, write_jsonl
-
-    if out == _STDOUT:
-        write_jsonl(outcomes, sys.stdout.buffer)
-        return
-    target = Path(out)
-    refuse_overwrite(source, target)
-    write_grades(outcomes, target)
-
-
-def _summary(tally: Tally) -> dict[str, object]:
-    return {
-        "rows": tally.rows,
-        "graded": tally.graded,
-        "verdicts": {verdict.value: rows for verdict, rows in tally.verdicts.most_common()},
-        "unscored": tally.unscored,
-        "reasons": dict(tally.reasons.top()),
-        "needs_review": tally.needs_review,
-        "mean_score": tally.mean_score,
-        "load_s": round(tally.load_s, 3),
-        "grade_s": round(tally.grade_s, 3),
-        "answers_per_s": tally.answers_per_s,
-    }
-
-
-def _print_summary(tally: Tally) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table.grid(padding=(0, 2))
-    table.add_column()
-    table.add_column(justify="right")
-    lines: list[tuple[str, str]] = [("rows", f"{tally.rows:,}"), ("graded", f"{tally.graded:,}")]
-    lines += [(f"  {verdict.value}", f"{rows:,}") for verdict, rows in tally.verdicts.most_common()]
-    lines += [("unscored", f"{tally.unscored:,}")]
-    lines += [(f"  {clean_line(reason, limit=70)}", f"{rows:,}") for reason, rows in tally.reasons.top()]
-    lines += [("needs review", f"{tally.needs_review:,}")]
-    if tally.mean_score is not None:
-        lines += [("mean score", f"{tally.mean_score:.3f}")]
-    if tally.answers_per_s is not None:
-        lines += [("answers a second", f"{tally.answers_per_s:,.1f}")]
-    for name, value in lines:
-        table.add_row(Text(name), Text(value))
-    messages().print(table)

@@ -19,7 +19,7 @@ from grader.batch import output_format, refuse_overwrite, replace_atomically, wr
 from grader.cells import from_cells, neutralise, restore, to_cells
 from grader.errors import GraderError
 from grader.records import ALL_FIELDS, dump_json, from_record, to_record
-from grader.schema import CriterionGrade, Evidence, Outcome, Unscored, Verdict
+from grader.schema import CriterionGrade, Evidence, JudgeNote, Outcome, Unscored, Verdict
 
 HOSTILE = [
     "=1+1",
@@ -44,6 +44,8 @@ OUTCOMES: list[Outcome] = [
     Unscored("s3", "q-404", "unknown question 'q-404'"),
     make_grade("ctl\x00\x1b[31m\u202e\u2028", verdict=Verdict.NON_DOMAIN),
     make_grade('quote",;\nline', feedback='<script>alert("x")</script>\r\nnext'),
+    make_grade("s6", judge=JudgeNote("=host:8000:m", "judged", None)),
+    make_grade("s7", judge=JudgeNote("local", "unscored", "the judge said \u202e no,\n=1")),
 ]
 
 
@@ -62,6 +64,19 @@ def test_the_record_has_the_published_fields_in_their_order():
             "evidence": {"text": "the learner's words", "start": 3, "end": 22},
         }
     ]
+
+
+def test_only_a_grade_that_a_judge_was_asked_about_says_so():
+    assert list(to_record(make_grade(judge=JudgeNote("local", "judged", None))))[-2:] == ["receipt", "judge"]
+    assert from_record(to_record(make_grade()) | {"judge": None}) == make_grade()
+
+
+@pytest.mark.parametrize(
+    "judge", ["local", [], {}, {"name": "local", "status": "graded"}, {"name": "local", "status": "unscored"}]
+)
+def test_a_record_with_a_senseless_judge_is_refused(judge):
+    with pytest.raises(ValueError, match=r"judge|name|status|reason"):
+        from_record(to_record(make_grade()) | {"judge": judge})
 
 
 def test_an_unscored_record_has_a_reason_and_no_points():

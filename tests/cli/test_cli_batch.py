@@ -150,25 +150,32 @@ def test_a_read_only_folder_is_one_clear_message(run, quiz, submissions, tmp_pat
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_a_full_disk_is_one_clear_message_and_leaves_nothing(run, quiz, submissions, tmp_path, monkeypatch):
+def test_a_full_disk_is_said_and_leaves_no_output(run, quiz, submissions, tmp_path, monkeypatch):
     def full(_outcomes: object, _file: object) -> NoReturn:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setitem(sys.modules["grader.batch.sinks"]._WRITERS, "jsonl", full)
     result = run("batch", submissions, "--quiz", quiz, "--out", tmp_path / "g.jsonl")
-    assert (result.exit_code, result.stderr.strip()) == (2, "grader: No space left on device")
-    assert not list(tmp_path.glob("*g.jsonl*"))
+    assert result.exit_code == 2
+    kept, error = result.stderr.splitlines()
+    assert "5 rows are graded and kept" in kept
+    assert error == "grader: No space left on device"
+    assert [path.name for path in tmp_path.glob("*g.jsonl*")] == [".g.jsonl.journal"]
 
 
-def test_a_file_that_breaks_off_leaves_nothing_under_the_name(run, quiz, tmp_path):
+def test_a_file_that_breaks_off_has_no_output_but_keeps_the_rows_before(run, quiz, tmp_path):
     rows = "".join(
         json.dumps({"submission_id": f"s{n}", "question_id": "q-1", "answer": f"a {n * n}"}) + "\n" for n in range(9000)
     )
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(rows.encode())[:-9000])
     result = run("batch", tmp_path / "a.jsonl.gz", "--quiz", quiz, "--out", tmp_path / "g.jsonl")
     assert result.exit_code == 2
-    assert "cut short" in result.stderr
-    assert not list(tmp_path.glob("*g.jsonl*"))
+    kept, error = result.stderr.splitlines()
+    assert "a.jsonl.gz" in error
+    assert "cut short" in error
+    line = int(error.split(":")[2])
+    assert f"{line - 1:,} rows are graded and kept" in kept
+    assert not (tmp_path / "g.jsonl").exists()
 
 
 def test_an_interrupt_ends_with_130_and_leaves_nothing(run, quiz, tmp_path):
@@ -180,13 +187,13 @@ def test_an_interrupt_ends_with_130_and_leaves_nothing(run, quiz, tmp_path):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_in_mid_run_leaves_nothing_half_written(spawn, quiz, tmp_path, number, code):
+def test_a_signal_while_reading_from_a_pipe_leaves_nothing(spawn, quiz, tmp_path, number, code):
     process = spawn("batch", "-", "--in-format", "jsonl", "--quiz", quiz, "--out", tmp_path / "g.jsonl")
     row = json.dumps({"submission_id": "s", "question_id": "q-1", "answer": "partial"}) + "\n"
     process.stdin.write(row.encode() * 600)
     process.stdin.flush()
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob(".g.jsonl.*.part")) and time.monotonic() < deadline:
+    log, deadline = tmp_path / ".g.jsonl.journal-wal", time.monotonic() + 30
+    while not (log.exists() and log.stat().st_size > 100_000) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
     out, error = process.communicate(timeout=30)
