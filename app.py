@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 from grader.errors import GraderError
+from grader.grade import Grader
+from grader.judge import choose_judge
 from grader.ui import serve
 
 
@@ -17,7 +20,10 @@ def main() -> int:
         print(f"GRADER_PORT: {port!r} is not a port number", file=sys.stderr)  # noqa: T201
         return 2
     try:
-        serve(host, int(port))
+        judge = choose_judge(
+            os.environ.get("GRADER_JUDGE") or "none", model=os.environ.get("GRADER_JUDGE_MODEL") or None
+        )
+        serve(host, int(port), open_grader=partial(Grader.open, judge=judge))
     except GraderError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from grader.records import ALL_FIELDS, Record, dump_json
 
 _NUMBERS = frozenset({"points", "max_points", "score", "confidence"})
-_NESTED = frozenset({"criteria", "misconceptions"})
+_NESTED = frozenset({"criteria", "misconceptions", "judge"})
 _FLAGS = {"true": True, "false": False}
 # Apostrophes in front belong to the pattern so that restoring a cell is unambiguous. The full-width forms start a
 # formula in East Asian spreadsheets; controls and zero-width characters in front are skipped by some of them.

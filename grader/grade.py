@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from grader import __version__, choice, feedback, guard, language, spans, surface
-from grader.match import Decision, Reading, decide, load_rule
+from grader.doubt import REFERENCE, Doubt, basis_of, grader_name, load_doubt
+from grader.judge import open_bench
+from grader.match import Decision, conclude, estimate, load_rule
 from grader.schema import (
     Criterion,
     CriterionGrade,
@@ -30,38 +32,24 @@ from grader.schema import (
     Unscored,
     Verdict,
 )
+from grader.second import Judged, TierRead, ask
+from grader.sheet import Sheet
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from grader.doubt import Part
     from grader.embed import Embedder
     from grader.entail import PairReader
+    from grader.judge import Bench, JudgeSettings
     from grader.match import Rule
 
 Tier = Literal["embedded"]
 MAX_CHARS = 20_000
-MAX_REFERENCES, MAX_ACCEPTED = 6, 1  # read for one answer: those that share most words with it
 HALF = 0.5
 CHOICE_POINTS = 1.0
 FREE_POINTS = 1.0  # full mark of a free question without a rubric
 NOTHING = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
-
-
-@dataclass(frozen=True)
-class _Sheet:
-    """What one question is graded against in one language.
-
-    Args:
-        question: The prompt.
-        references: Full-mark answers.
-        criteria: For each criterion, its statement and accepted wordings.
-        misconceptions: Statements.
-    """
-
-    question: str
-    references: tuple[str, ...]
-    criteria: tuple[tuple[str, ...], ...]
-    misconceptions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,7 +60,7 @@ class _Task:
     question: Question
     rubric: QuestionRubric | None
     lang: Lang
-    sheet: _Sheet
+    sheet: Sheet
     screened: guard.Screened
 
 
@@ -85,6 +73,8 @@ class Grader:
         reader: Reads an answer and a statement together; loaded when a free answer needs it.
         embedder: Finds evidence; likewise.
         rule: Turns readings into verdicts; likewise.
+        doubt: Calibrates confidence; none leaves it as the rule gives it.
+        bench: Asks a judge about some of the answers; ``None`` for no judge.
     """
 
     def __init__(
@@ -95,34 +85,67 @@ class Grader:
         reader: Callable[[], PairReader],
         embedder: Callable[[], Embedder],
         rule: Callable[[], Rule] = load_rule,
+        doubt: Doubt | None = None,
+        bench: Bench | None = None,
     ) -> None:
         self._quiz, self._rubric = quiz, rubric
         self._reader, self._embedder, self._rule = reader, embedder, rule
-        self._sheets: dict[tuple[str, Lang], _Sheet] = {}
+        self._doubt, self._bench = doubt or Doubt(""), bench
+        self._sheets: dict[tuple[str, Lang], Sheet] = {}
         self._vectors: dict[str, NDArray[np.float32]] = {}
 
     @classmethod
-    def open(cls, quiz: Quiz, rubric: Rubric, *, tier: Tier = "embedded") -> Grader:
+    def open(
+        cls,
+        quiz: Quiz,
+        rubric: Rubric,
+        *,
+        tier: Tier = "embedded",
+        doubt: Doubt | None = None,
+        judge: JudgeSettings | None = None,
+    ) -> Grader:
         """Make a grader on a tier's models and load them where the quiz has a free question.
 
+        Args:
+            quiz: The quiz.
+            rubric: Its rubric; may be empty.
+            tier: Which models.
+            doubt: Calibrates confidence; what ships for the tier unless given.
+            judge: Asked about some answers; checked here, loaded with the first of them.
+
         Raises:
-            ModelUnavailableError: A model is missing or damaged.
+            ModelUnavailableError: A model is missing or damaged, or the judge cannot be had.
         """
         from grader.embed import load_embedder
         from grader.entail import load_reader
 
-        del tier  # there is one so far
-        grader = cls(quiz, rubric, reader=load_reader, embedder=load_embedder)
+        doubt = doubt or load_doubt(grader_name(tier, judge.name if judge else None))
+        bench = None if judge is None else open_bench(judge)
+        grader = cls(quiz, rubric, reader=load_reader, embedder=load_embedder, doubt=doubt, bench=bench)
         if any(question.type == "free" for question in quiz.questions):
             load_reader()
             load_embedder()
             load_rule()
         return grader
 
+    @property
+    def revision(self) -> str:
+        """What turns answers into grades: models, rule, calibration and judge, as receipts name them."""
+        if all(question.type != "free" for question in self._quiz.questions):
+            return "choice"
+        judge = "" if self._bench is None else f"+{self._bench.identity}:{self._bench.when}"
+        return self._models(None) + judge
+
     def grade(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Grade in order: one outcome a submission."""
-        prepared = map(self._prepare, submissions)
-        return [self._grade_free(item) if isinstance(item, _Task) else item for item in prepared]
+        prepared = [self._prepare(submission) for submission in submissions]
+        tasks = {place: item for place, item in enumerate(prepared) if isinstance(item, _Task)}
+        read = {place: self._read(task) for place, task in tasks.items() if not task.screened.empty}
+        judged = self._ask(tasks, read)
+        return [
+            self._grade_free(item, read.get(place), judged.get(place)) if isinstance(item, _Task) else item
+            for place, item in enumerate(prepared)
+        ]
 
     def _prepare(self, submission: Submission) -> _Task | Outcome:
         question = self._quiz.question(submission.question_id)
@@ -143,15 +166,10 @@ class Grader:
             submission, question, rubric, lang, self._sheet(question, rubric, lang), guard.screen(submission.answer)
         )
 
-    def _sheet(self, question: Question, rubric: QuestionRubric | None, lang: Lang) -> _Sheet:
+    def _sheet(self, question: Question, rubric: QuestionRubric | None, lang: Lang) -> Sheet:
         sheet = self._sheets.get((question.id, lang))
         if sheet is None:
-            sheet = self._sheets[question.id, lang] = _Sheet(
-                question.prompt[lang],
-                question.reference[lang],
-                tuple((c.statement[lang], *c.accept.get(lang, ())) for c in rubric.criteria) if rubric else (),
-                tuple(m.statement[lang] for m in rubric.misconceptions) if rubric else (),
-            )
+            sheet = self._sheets[question.id, lang] = Sheet.of(question, rubric, lang)
         return sheet
 
     def _grade_choice(self, submission: Submission, question: Question) -> Outcome:
@@ -180,38 +198,44 @@ class Grader:
             receipt=self._receipt(submission, lang, "choice"),
         )
 
-    def _read(self, task: _Task) -> Reading:
+    def _read(self, task: _Task) -> TierRead:
         """Hold one answer against its sheet."""
-        sheet, answer = task.sheet, task.screened.text.strip()
-        references = surface.closest(answer, sheet.references, MAX_REFERENCES)
-        criteria = [(w[0], *surface.closest(answer, w[1:], MAX_ACCEPTED)) for w in sheet.criteria]
-        wordings = [wording for chosen in criteria for wording in chosen]
-        rows = self._reader().read(answer, sheet.question, [*references, *wordings, *sheet.misconceptions])
-        at = len(references)
-        expressed = []
-        for chosen in criteria:
-            block = rows[at : at + len(chosen)]
-            expressed.append(block[block[:, 0].argmax()])
-            at += len(chosen)
-        given = [*sheet.references, *(w for criterion in sheet.criteria for w in criterion), *sheet.misconceptions]
-        return Reading(
-            rows[: len(references)],
-            np.array(expressed).reshape(-1, 5),
-            rows[at:],
-            tuple(surface.describe(answer, sheet.question, given, task.lang)),
-        )
+        answer = task.screened.text.strip()
+        held = task.sheet.nearest(answer)
+        rows = self._reader().read(answer, held.question, held.statements)
+        described = tuple(surface.describe(answer, held.question, task.sheet.statements, task.lang))
+        found = estimate(held.arrange(rows, described), self._rule())
+        return TierRead(answer, task.lang, held, described, found)
 
-    def _grade_free(self, task: _Task) -> Grade:
-        rule = self._rule()
-        criteria = task.rubric.criteria if task.rubric else (Criterion("reference", FREE_POINTS, {}),)
-        if task.screened.empty:
+    def _ask(self, tasks: Mapping[int, _Task], read: Mapping[int, TierRead]) -> dict[int, Judged]:
+        """Ask the judge about those answers that it is there for, by their place."""
+        bench = self._bench
+        if bench is None:
+            return {}
+        chosen = [at for at, tier in read.items() if bench.when == "always" or self._doubts(tasks[at], tier)]
+        return dict(zip(chosen, ask(bench, [read[at] for at in chosen], self._rule()), strict=True))
+
+    def _doubts(self, task: _Task, tier: TierRead) -> bool:
+        part = _part(task, None)
+        return self._doubt.confidence(float(tier.estimate.verdict.max()), part) < self._review_below(part)
+
+    def _review_below(self, part: Part) -> float:
+        return self._doubt.review_below(part, self._rule().review_below)
+
+    def _grade_free(self, task: _Task, tier: TierRead | None, judged: Judged | None) -> Grade:
+        """Grade a free answer; ``tier`` is ``None`` where there was nothing to read."""
+        criteria = task.rubric.criteria if task.rubric else (Criterion(REFERENCE, FREE_POINTS, {}),)
+        if tier is None:
             empty = (0.0,) * len(criteria)
             decision = Decision(Verdict.NON_DOMAIN, NOTHING, empty, (False,) * len(criteria), (), 0.0)
         else:
-            decision = decide(self._read(task), [criterion.points for criterion in criteria], rule)
+            found = tier.estimate if judged is None else judged.estimate
+            decision = conclude(found, [criterion.points for criterion in criteria])
         max_points = task.rubric.max_points if task.rubric else FREE_POINTS
         points = round(decision.share * max_points, 3)
-        confidence = round(float(decision.probabilities.max()), 3)
+        certain = float(decision.probabilities.max())
+        part = _part(task, judged)
+        confidence = certain if tier is None else self._doubt.confidence(certain, part)
         held = self._held(task, decision)
         missing = [c.statement for c, met in zip(criteria, decision.met, strict=True) if not met]
         return Grade(
@@ -222,12 +246,15 @@ class Grader:
             max_points=max_points,
             score=round(points / max_points, 3),
             confidence=confidence,
-            needs_review=confidence < rule.review_below or task.screened.orders,
+            needs_review=confidence < self._review_below(part)
+            or task.screened.orders
+            or (judged is not None and judged.failed),
             criteria=self._criteria(task, criteria, decision),
             misconceptions=held,
             feedback=self._feedback(task, decision, missing, held),
             lang=task.lang,
-            receipt=self._receipt(task.submission, task.lang, f"{self._reader().revision}+{rule.revision}"),
+            receipt=self._receipt(task.submission, task.lang, self._models(judged)),
+            judge=judged.note if judged else None,
         )
 
     def _criteria(self, task: _Task, criteria: Sequence[Criterion], decision: Decision) -> tuple[CriterionGrade, ...]:
@@ -283,6 +310,11 @@ class Grader:
             orders=task.screened.orders,
         )
 
+    def _models(self, judged: Judged | None) -> str:
+        """What read an answer and turned it into a grade."""
+        fitted = f"{self._reader().revision}+{self._rule().revision}+{self._doubt.digest}"
+        return fitted if judged is None else f"{fitted}+{judged.trace}"
+
     def _receipt(self, submission: Submission, lang: Lang, models: str) -> str:
         """Hash everything that decided the grade."""
         files = self._quiz.digest, self._rubric.digest
@@ -292,6 +324,12 @@ class Grader:
 
 def _unscored(submission: Submission, reason: str) -> Unscored:
     return Unscored(submission.submission_id, submission.question_id, reason)
+
+
+def _part(task: _Task, judged: Judged | None) -> Part:
+    """What an answer's confidence comes from."""
+    asked = judged is not None and not judged.failed
+    return basis_of(rubric=task.rubric is not None, judged=asked), task.lang
 
 
 def _foreign(answer: str) -> bool:

@@ -1,6 +1,6 @@
 """From what the pair model read to a verdict, criteria and points: one fitted rule, no side effects.
 
-The rule, in three steps.
+The rule: ``estimate`` takes the first two steps as far as probabilities, ``conclude`` the rest.
 
 1. *Verdict.* A multinomial logistic regression over the features below gives the probability of each of the
    five labels; the most probable one is the verdict and its probability the confidence.
@@ -12,6 +12,7 @@ The rule, in three steps.
    A question with one criterion gives half its points to a partial answer.
 
 Both regressions were fitted on answers to questions that the pair model had not seen (``training/fit_rule.py``).
+Where a judge read the answer too, its reading is estimated likewise and ``combine`` joins both before the conclusion.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,7 @@ VERDICTS = tuple(Verdict)
 CORRECT, PARTIAL, CONTRADICTORY, IRRELEVANT, NON_DOMAIN = range(5)
 HALF = 0.5
 CLIP = 3.0  # standard deviations
+LEAST = 1e-5  # probability that a logarithm still sees
 LENGTH = 1  # place of the length among the surface features
 RULE_FILE = Path(__file__).parent / "weights" / "rule.json"
 Array = NDArray[np.float64]
@@ -51,6 +54,21 @@ class Reading:
     criteria: Array
     misconceptions: Array
     surface: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the regressions say of a reading, each on its own.
+
+    Args:
+        verdict: (5,) probabilities of the labels, summing to one.
+        criteria: (C,) probability that each criterion is expressed; empty where the question has no rubric.
+        misconceptions: (M,) probability that each is asserted.
+    """
+
+    verdict: Array
+    criteria: Array
+    misconceptions: Array
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,8 @@ class Rule:
         misconception: Regression that a misconception is asserted.
         review_below: Confidence under which a person should look.
         revision: Identifies the rule in a receipt.
+        judge: The same regressions fitted on readings of the local judge; ``None`` where there are none.
+        judge_weight: Share of a judge in ``combine``.
     """
 
     rubric: Regression
@@ -115,6 +135,8 @@ class Rule:
     misconception: Regression
     review_below: float
     revision: str
+    judge: Rule | None = None
+    judge_weight: float = HALF
 
 
 @cache
@@ -123,20 +145,27 @@ def load_rule() -> Rule:
     import hashlib
 
     data = RULE_FILE.read_bytes()
-    saved = json.loads(data)
+    return parse_rule(json.loads(data), hashlib.sha256(data).hexdigest()[:12])
+
+
+def parse_rule(saved: Mapping[str, Any], revision: str) -> Rule:
+    """Build a rule from what a rule file holds; its section ``judge`` and ``judge_weight`` are optional."""
+    judge = saved.get("judge")
     return Rule(
         rubric=Regression(saved["rubric"]),
         references=Regression(saved["references"]),
         criterion=Regression(saved["criterion"]),
         misconception=Regression(saved["misconception"]),
         review_below=saved["review_below"],
-        revision=hashlib.sha256(data).hexdigest()[:12],
+        revision=revision,
+        judge=None if judge is None else parse_rule({"review_below": saved["review_below"], **judge}, revision),
+        judge_weight=float(saved.get("judge_weight", HALF)),
     )
 
 
 def logit(p: Array) -> Array:
     """Log odds of probabilities, kept finite."""
-    clipped = np.clip(p, 1e-5, 1 - 1e-5)
+    clipped = np.clip(p, LEAST, 1 - LEAST)
     out: Array = np.log(clipped / (1 - clipped))
     return out
 
@@ -152,8 +181,8 @@ def reference_features(reading: Reading) -> Array:
     best = best_reference(reading.references)
     return np.concatenate(
         (
-            np.log(best.clip(1e-5)),
-            np.log(reading.references.mean(axis=0).clip(1e-5)),
+            np.log(best.clip(LEAST)),
+            np.log(reading.references.mean(axis=0).clip(LEAST)),
             [logit(reading.references[:, CONTRADICTORY]).max()],
             reading.surface,
         )
@@ -192,40 +221,70 @@ def statement_features(row: Array, reading: Reading, others: Array) -> Array:
     )
 
 
-def decide(reading: Reading, weights: Sequence[float], rule: Rule) -> Decision:
-    """Apply the rule.
+def estimate(reading: Reading, rule: Rule) -> Estimate:
+    """Turn a reading into probabilities.
 
     Args:
-        reading: What the models saw.
-        weights: Points of each criterion; one number where the question has no rubric.
-        rule: The fitted rule.
+        reading: What one model saw.
+        rule: Fitted on readings of that model.
     """
-    if not len(reading.criteria):
-        return _decide_by_references(reading, rule)
-    probabilities = rule.rubric(rubric_features(reading))
+    others, none = reading.criteria, np.empty(0)
+    if not len(others):
+        return Estimate(rule.references(reference_features(reading)), none, none)
+    expressed = [rule.criterion(statement_features(row, reading, others))[1] for row in others]
+    held = [rule.misconception(statement_features(row, reading, others))[1] for row in reading.misconceptions]
+    return Estimate(rule.rubric(rubric_features(reading)), np.array(expressed), np.array(held))
+
+
+def combine(tier: Estimate, judge: Estimate, weight: float) -> Estimate:
+    """Join what two models make of one answer: a logarithmic opinion pool (Genest and Zidek, 1986).
+
+    Each probability of a label becomes the weighted geometric mean of both, scaled so that the five sum to one;
+    each of a criterion or misconception the same of its odds.
+
+    Args:
+        tier: Of the tier's models.
+        judge: Of the judge, about the same criteria and misconceptions.
+        weight: The judge's share, 0 to 1; at either end one of the two is returned, up to rounding.
+    """
+
+    def pooled(one: Array, other: Array) -> Array:
+        odds = (1 - weight) * logit(one) + weight * logit(other)
+        out: Array = 1 / (1 + np.exp(-odds))
+        return out
+
+    scores = (1 - weight) * np.log(tier.verdict.clip(LEAST)) + weight * np.log(judge.verdict.clip(LEAST))
+    exp = np.exp(scores - scores.max())
+    return Estimate(
+        exp / exp.sum(), pooled(tier.criteria, judge.criteria), pooled(tier.misconceptions, judge.misconceptions)
+    )
+
+
+def conclude(found: Estimate, weights: Sequence[float]) -> Decision:
+    """Turn probabilities into a verdict, the criteria met and the points.
+
+    Args:
+        found: The probabilities.
+        weights: Points of each criterion; one number where the question has no rubric.
+    """
+    probabilities = found.verdict
     winner = int(probabilities.argmax())
+    if not len(found.criteria):
+        share = {CORRECT: 1.0, PARTIAL: HALF}.get(winner, 0.0)
+        return Decision(
+            VERDICTS[winner], probabilities, (float(probabilities[CORRECT]),), (winner == CORRECT,), (), share
+        )
     low = probabilities[CORRECT]
     high = 1 - probabilities[IRRELEVANT] - probabilities[NON_DOMAIN]
-    raw = [float(rule.criterion(statement_features(row, reading, reading.criteria))[1]) for row in reading.criteria]
-    expressed = tuple(float(min(max(p, low), max(low, high))) for p in raw)
+    expressed = tuple(float(min(max(p, low), max(low, high))) for p in found.criteria)
     met = _consistent(expressed, winner)
-    held = tuple(
-        float(rule.misconception(statement_features(row, reading, reading.criteria))[1])
-        for row in reading.misconceptions
-    )
     share = sum(w for w, is_met in zip(weights, met, strict=True) if is_met) / sum(weights)
     if winner == PARTIAL and len(met) == 1:
         share = HALF
     if winner == CONTRADICTORY:
         share = min(share, HALF)
+    held = tuple(float(p) for p in found.misconceptions)
     return Decision(VERDICTS[winner], probabilities, expressed, met, held, share)
-
-
-def _decide_by_references(reading: Reading, rule: Rule) -> Decision:
-    probabilities = rule.references(reference_features(reading))
-    winner = int(probabilities.argmax())
-    share = {CORRECT: 1.0, PARTIAL: HALF}.get(winner, 0.0)
-    return Decision(VERDICTS[winner], probabilities, (float(probabilities[CORRECT]),), (winner == CORRECT,), (), share)
 
 
 def _consistent(expressed: Sequence[float], winner: int) -> tuple[bool, ...]:

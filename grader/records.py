@@ -15,6 +15,7 @@ from grader.schema import (
     CriterionGrade,
     Evidence,
     Grade,
+    JudgeNote,
     Lang,
     MisconceptionGrade,
     Outcome,
@@ -39,7 +40,7 @@ GRADE_FIELDS = (
     "receipt",
 )
 UNSCORED_FIELDS = ("submission_id", "question_id", "status", "reason")
-ALL_FIELDS = (*GRADE_FIELDS, "reason")
+ALL_FIELDS = (*GRADE_FIELDS, "reason", "judge")
 
 Record = dict[str, object]
 
@@ -51,7 +52,7 @@ _HIDDEN = re.compile(
 
 
 def to_record(outcome: Outcome) -> Record:
-    """Lay an outcome out as plain JSON values, in the published field order."""
+    """Lay an outcome out as plain JSON values, in the published field order; ``judge`` only where one was asked."""
     if isinstance(outcome, Unscored):
         return {name: getattr(outcome, name) for name in UNSCORED_FIELDS}
     record: Record = {name: getattr(outcome, name) for name in GRADE_FIELDS}
@@ -72,6 +73,8 @@ def to_record(outcome: Outcome) -> Record:
         {"id": held.id, "probability": float(held.probability), "evidence": _evidence_record(held.evidence)}
         for held in outcome.misconceptions
     ]
+    if outcome.judge is not None:
+        record["judge"] = {"name": outcome.judge.name, "status": outcome.judge.status, "reason": outcome.judge.reason}
     return record
 
 
@@ -103,6 +106,7 @@ def from_record(record: Mapping[str, object]) -> Outcome:
         feedback=_text(record, "feedback"),
         lang=_lang(record),
         receipt=_text(record, "receipt"),
+        judge=_judge(record),
     )
 
 
@@ -183,6 +187,20 @@ def _criterion(item: Mapping[str, object]) -> CriterionGrade:
 
 def _misconception(item: Mapping[str, object]) -> MisconceptionGrade:
     return MisconceptionGrade(_text(item, "id"), _number(item, "probability", high=1.0), _evidence(item))
+
+
+def _judge(record: Mapping[str, object]) -> JudgeNote | None:
+    value = record.get("judge")
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError(f"judge: {value!r} is not a record")  # noqa: TRY004 -- one error type for a bad record
+    status = _text(value, "status")
+    if status == "judged":
+        return JudgeNote(_text(value, "name"), "judged", None)
+    if status != "unscored":
+        raise ValueError(f"judge: {status!r} is neither 'judged' nor 'unscored'")
+    return JudgeNote(_text(value, "name"), "unscored", _text(value, "reason"))
 
 
 def _evidence(item: Mapping[str, object]) -> Evidence | None:

@@ -239,6 +239,21 @@ class MisconceptionGrade:
 
 
 @dataclass(frozen=True)
+class JudgeNote:
+    """What came of asking a judge about one answer.
+
+    Args:
+        name: ``local``, ``prompt``, or host and model of a server.
+        status: ``judged``, or ``unscored`` where it gave no verdict and the tier's grade stands.
+        reason: Why it gave none; ``None`` where it judged.
+    """
+
+    name: str
+    status: Literal["judged", "unscored"]
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class Grade:
     """One graded submission.
 
@@ -256,6 +271,7 @@ class Grade:
         feedback: For the learner, in ``lang``.
         lang: Language of the feedback.
         receipt: ``sha256:`` and the hash of everything that decided the grade.
+        judge: What came of asking a judge; ``None`` where none was asked.
     """
 
     submission_id: str
@@ -272,6 +288,7 @@ class Grade:
     lang: Lang
     receipt: str
     status: Literal["graded"] = "graded"
+    judge: JudgeNote | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import ipaddress
 import os
 import shutil
@@ -14,13 +15,25 @@ import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FORCED_COLOURS = ("FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "GITHUB_ACTIONS")
-OWN_SETTINGS = ("GRADER_QUIZZES", "GRADER_HOST", "GRADER_PORT", "GRADER_JUDGE_KEY")
+OWN_SETTINGS = (
+    "GRADER_QUIZZES",
+    "GRADER_HOST",
+    "GRADER_PORT",
+    "GRADER_JUDGE",
+    "GRADER_JUDGE_MODEL",
+    "GRADER_JUDGE_KEY",
+)
 
 # Before anything imports a hub client or a console: models come from installed packages, and output is plain.
 os.environ["HF_HUB_OFFLINE"] = os.environ["NO_COLOR"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # tests poison memory, which PyTorch does in deterministic mode only
 for name in (*FORCED_COLOURS, *OWN_SETTINGS):
     os.environ.pop(name, None)
+try:
+    ctypes.CDLL("libcuda.so.1")
+except OSError:
+    os.environ["TRITON_INTERPRET"] = "1"  # without a CUDA driver kernels run on the processor; read on Triton's import
 
 
 class OutsideConnectionError(RuntimeError):

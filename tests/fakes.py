@@ -51,6 +51,8 @@ class FakeGrader:
         windows: Sizes of the calls received, for tests that look at them.
     """
 
+    revision = "fake"
+
     def __init__(self) -> None:
         self.windows: list[int] = []
 

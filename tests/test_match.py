@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.match import VERDICTS, Decision, Reading, _consistent, decide, load_rule
+from grader.match import VERDICTS, Decision, Reading, Rule, _consistent, conclude, estimate, load_rule
 from grader.schema import Verdict
 from grader.surface import NAMES
 
@@ -30,6 +30,10 @@ def readings(draw: st.DrawFn, least_criteria: int = 1) -> tuple[Reading, list[fl
     surface = tuple(draw(st.floats(0, 6 if name == "length" else 1)) for name in NAMES)
     reading = Reading(rows(draw(st.integers(1, 6))), rows(criteria), rows(draw(st.integers(0, 4))), surface)
     return reading, draw(st.lists(st.sampled_from([0.5, 1.0, 2.0]), min_size=criteria, max_size=criteria)) or [1.0]
+
+
+def decide(reading: Reading, weights: list[float], rule: Rule) -> Decision:
+    return conclude(estimate(reading, rule), weights)
 
 
 def _check(decision: Decision, criteria: int) -> None:

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from grader import __version__
 from grader.cli.attention import attention_app
 from grader.cli.batch import batch
+from grader.cli.calibrate import calibrate
 from grader.cli.console import print_error
 from grader.cli.evaluate import evaluate
 from grader.cli.grade import grade
@@ -79,6 +80,7 @@ def _root(
 
 app.command("grade")(grade)
 app.command("batch")(batch)
+app.command("calibrate")(calibrate)
 app.command("evaluate")(evaluate)
 app.command("report")(report)
 app.add_typer(quiz_app, name="quiz")

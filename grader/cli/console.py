@@ -44,6 +44,11 @@ def print_error(message: str) -> None:
     print(f"grader: {clean(message)}", file=sys.stderr)  # noqa: T201 -- the one place where errors are printed
 
 
+def print_note(message: str) -> None:
+    """Print what the caller should know, on standard error."""
+    print(clean(message), file=sys.stderr)  # noqa: T201 -- beside results, never among them
+
+
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 

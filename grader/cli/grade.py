@@ -9,8 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader.cli.console import print_json, results
-from grader.cli.options import JsonOption, LangOption, QuizOption, RubricsOption, TierOption, load_course
+from grader.cli.doubt import CalibrationOption, MaxErrorOption, open_doubt
+from grader.cli.options import (
+    JsonOption,
+    JudgeMaxCallsOption,
+    JudgeModelOption,
+    JudgeOption,
+    JudgeWhenOption,
+    LangOption,
+    QuizOption,
+    RubricsOption,
+    TierOption,
+    load_course,
+    open_grader,
+)
 from grader.errors import GraderError
+from grader.judge.settings import choose_judge
 from grader.plain import clean, clean_line
 from grader.schema import Grade, Lang, LocalText, QuestionRubric, Submission, Unscored, Verdict
 
@@ -36,6 +50,8 @@ _WORDS: dict[str, dict[Lang, str]] = {
     "confidence": {"en": "Confidence", "es": "Confianza"},
     "review": {"en": "a person should look at this answer", "es": "conviene que una persona revise esta respuesta"},
     "unscored": {"en": "Not graded", "es": "Sin calificar"},
+    "judged": {"en": "Checked by a judge", "es": "Revisada por un juez"},
+    "unjudged": {"en": "Not checked by the judge", "es": "Sin revisar por el juez"},
 }
 _STYLES = {Verdict.CORRECT: "bold green", Verdict.PARTIAL: "bold yellow"}
 
@@ -53,16 +69,23 @@ def grade(
     lang: LangOption = None,
     rubrics: RubricsOption = None,
     tier: TierOption = "embedded",
+    calibration: CalibrationOption = None,
+    max_error: MaxErrorOption = None,
+    judge: JudgeOption = "none",
+    judge_when: JudgeWhenOption = "unsure",
+    judge_max_calls: JudgeMaxCallsOption = None,
+    judge_model: JudgeModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Grade one answer and say why."""
+    asked = choose_judge(judge, when=judge_when, max_calls=judge_max_calls, model=judge_model)
     course, rubric = load_course(quiz, rubrics)
     _require_question(course, question)
     submission = Submission("answer", question, _read_answer(answer), lang)
-    from grader.grade import Grader
+    doubt = open_doubt((course, rubric), tier=tier, judge=asked, calibration=calibration, max_error=max_error)
     from grader.records import to_record
 
-    (outcome,) = Grader.open(course, rubric, tier=tier).grade([submission])
+    (outcome,) = open_grader(course, rubric, tier=tier, doubt=doubt, judge=asked).grade([submission])
     if as_json:
         print_json(to_record(outcome))
     else:
@@ -107,6 +130,10 @@ def _lines(outcome: Grade | Unscored, rubric: QuestionRubric | None, lang: Lang)
     yield from _misconception_lines(outcome, rubric)
     doubt = f" · {_WORDS['review'][lang]}" if outcome.needs_review else ""
     yield Text(f"{_WORDS['confidence'][lang]}: {outcome.confidence:.0%}{doubt}", style="dim")
+    if outcome.judge is not None:
+        note = outcome.judge
+        words = _WORDS["judged" if note.status == "judged" else "unjudged"][lang]
+        yield Text(clean_line(f"{words}: {note.reason or note.name}"), style="dim")
 
 
 def _criteria_lines(outcome: Grade, rubric: QuestionRubric | None) -> Iterator[Text]:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from grader.judge.settings import JudgeSettings, When
 from grader.schema import Lang, Rubric
 
 if TYPE_CHECKING:
+    from grader.doubt import Doubt
+    from grader.grade import Grader
     from grader.schema import Quiz
 
 Tier = Literal["embedded"]
@@ -20,7 +23,39 @@ RubricsOption = Annotated[
 ]
 TierOption = Annotated[Tier, typer.Option("--tier", help="Models to grade with; embedded needs no model hub.")]
 LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of the answer; detected unless named.")]
+JudgeOption = Annotated[
+    str,
+    typer.Option(
+        "--judge",
+        metavar="JUDGE",
+        help="A language model asked too: none, local (ours, on this machine), prompt (its untrained base), or the "
+        "URL of an OpenAI-compatible server, whose key is read from GRADER_JUDGE_KEY.",
+    ),
+]
+JudgeWhenOption = Annotated[
+    When, typer.Option("--judge-when", help="Ask about every answer, or where the tier alone would want a review.")
+]
+JudgeMaxCallsOption = Annotated[
+    int | None,
+    typer.Option("--judge-max-calls", metavar="N", min=0, help="Answers to ask the judge about at most."),
+]
+JudgeModelOption = Annotated[
+    str | None, typer.Option("--judge-model", metavar="NAME", help="Model of the server; the only one unless named.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def open_grader(
+    quiz: Quiz, rubric: Rubric, *, tier: Tier, doubt: Doubt | None = None, judge: JudgeSettings | None = None
+) -> Grader:
+    """Open the grader that a command's options ask for.
+
+    Raises:
+        ModelUnavailableError: A model or the judge cannot be had.
+    """
+    from grader.grade import Grader
+
+    return Grader.open(quiz, rubric, tier=tier, doubt=doubt, judge=judge)
 
 
 def load_course(quiz: str, rubrics: Path | None) -> tuple[Quiz, Rubric]:

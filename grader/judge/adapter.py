@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from grader.judge.head import JudgeHead
 
-FACTS, SHARDS = "adapter.json", "adapter-*-of-*.safetensors"
+FACTS, CARD, SHARDS = "adapter.json", "card.json", "adapter-*-of-*.safetensors"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Adapter:
     """Trained tensors by name.
 
     Args:
-        tensors: ``layers.0.self_attn.q_proj.a`` (rank, in) and ``.b`` (out, rank), relative to the base; ``head.…``.
+        tensors: ``layers.0.self_attn.q_proj.a`` (rank, in) and ``.b`` (out, rank), relative to the base; ``head.…``;
+            in float16 or float32.
         scale: An update counts this many times: alpha / rank.
         digest: SHA-256 hex of the files.
     """
@@ -45,23 +46,49 @@ def load_adapter(folder: Path) -> Adapter:
     from safetensors.torch import load
 
     if not (folder / FACTS).is_file():
-        raise ModelUnavailableError(f"the local judge's adapter is missing from {folder}: install the grader again")
+        raise ModelUnavailableError(
+            f"the local judge's adapter is missing from {folder}: install the grader again, or ask the same model "
+            f"without it: --judge prompt"
+        )
     damaged = f"the judge's adapter in {folder} is damaged: install the grader again"
     try:
         raw = (folder / FACTS).read_bytes()
         facts = json.loads(raw)
         layout, scale = int(facts["layout"]), float(facts["alpha"]) / float(facts["rank"])
-        files = [path.read_bytes() for path in sorted(folder.glob(SHARDS))]
-        tensors = {name: tensor for file in files for name, tensor in load(file).items()}
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, SafetensorError) as error:
+        files = {path.name: path.read_bytes() for path in sorted(folder.glob(SHARDS))}
+        hashes = {name: hashlib.sha256(file).hexdigest() for name, file in files.items()}
+        tensors = dequantise({name: tensor for file in files.values() for name, tensor in load(file).items()})
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ZeroDivisionError, SafetensorError) as error:
         raise ModelUnavailableError(damaged) from error
     if layout != LAYOUT_VERSION:
         raise ModelUnavailableError(f"the judge's adapter in {folder} reads layout {layout}, not {LAYOUT_VERSION}")
-    names = sorted(path.name for path in folder.glob(SHARDS))
-    if names != [f"adapter-{index}-of-{len(names)}.safetensors" for index in range(1, len(names) + 1)]:
+    whole = {f"adapter-{index}-of-{len(files)}.safetensors" for index in range(1, len(files) + 1)}
+    if set(files) != whole or facts.get("sha256", hashes) != hashes:
         raise ModelUnavailableError(damaged)
-    digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in (raw, *files))).hexdigest()
+    digest = hashlib.sha256("".join([hashlib.sha256(raw).hexdigest(), *hashes.values()]).encode()).hexdigest()
     return Adapter(tensors, scale, digest)
+
+
+def dequantise(saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Turn eight-bit matrices back into numbers.
+
+    Args:
+        saved: A matrix of eight-bit integers has one factor a row, float16, under its name and ``.scale``; every
+            other tensor is kept as it is.
+
+    Raises:
+        KeyError: A matrix has no factors.
+        RuntimeError: It has not one for each row.
+    """
+    import torch
+
+    eight = {name for name, tensor in saved.items() if tensor.dtype == torch.int8}
+    scales = {f"{name}.scale" for name in eight}
+    return {
+        name: tensor.float() * saved[f"{name}.scale"].float().reshape(len(tensor), 1) if name in eight else tensor
+        for name, tensor in saved.items()
+        if name not in scales
+    }
 
 
 def merge(model: nn.Module, adapter: Adapter) -> None:

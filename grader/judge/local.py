@@ -1,7 +1,8 @@
 """The judge on this machine: the base with our adapter as a classifier.
 
-The base without the adapter, shown worked examples and held to five words, is kept to compare with: on answers about
-attention it cannot tell a right answer from a contradictory one (AUC .4 to .6).
+The base without the adapter (``--judge prompt``), shown worked examples and held to five words, is kept to compare
+with and never takes the adapter's place: on answers about attention it cannot tell a right answer from a
+contradictory one (AUC .4 to .6).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import DynamicCache, Qwen2Model
 
+    from grader.judge.adapter import Adapter
     from grader.judge.packing import Packed
 
 ADAPTER_FOLDER = Path(__file__).resolve().parents[1] / "weights" / "judge"
@@ -41,7 +43,7 @@ class LocalJudge:
         encode: Texts to token ids, none of them special.
         classify: Last hidden states (statements, hidden), float32, to logits (statements, 5).
         prefaces: Token ids before the question, by language; empty where the model was trained to judge.
-        identity: What decides a verdict: base, adapter or examples.
+        identity: What decides a verdict.
     """
 
     def __init__(
@@ -56,39 +58,39 @@ class LocalJudge:
         self._model, self._encode, self._classify = model, encode, classify
         self._layout, self._prefaces = Layout.of(encode), prefaces
         self._known: dict[Lang, DynamicCache] = {}
-        self._identity = f"{identity}:layout{LAYOUT_VERSION}:{model.dtype}:{model.device.type}".replace("torch.", "")
+        self._identity = identity
 
     @classmethod
-    def open(cls, *, adapter_folder: Path = ADAPTER_FOLDER, device: str | None = None) -> LocalJudge:
+    def open(cls, *, adapter_folder: Path | None = ADAPTER_FOLDER, device: str | None = None) -> LocalJudge:
         """Load the base (the first time it is downloaded and converted) and the adapter.
 
         Args:
-            adapter_folder: What ``training.train_judge`` wrote.
+            adapter_folder: What ``training.export_judge`` wrote; ``None`` for the base as it comes.
             device: ``cpu`` or ``cuda``; by default ``cuda`` where there is one.
 
         Raises:
             ModelUnavailableError: The base cannot be had, or the adapter is missing or damaged.
         """
-        import torch
-
         from grader.judge.adapter import build_head, load_adapter, merge
-        from grader.judge.base import SHA256, base_folder, load_base
+        from grader.judge.base import base_folder, load_base
 
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        device = device or best_device()
+        if adapter_folder is None:
+            return cls.untrained(*load_base(base_folder(), device), identity=identify(None, device))
         adapter = load_adapter(adapter_folder)
         model, encode = load_base(base_folder(), device)
         merge(model, adapter)
         head = build_head(adapter, model.config.hidden_size, device)
-        return cls(model, encode, head, prefaces={}, identity=f"local:{SHA256[:16]}:adapter:{adapter.digest[:16]}")
+        return cls(model, encode, head, prefaces={}, identity=identify(adapter, device))
 
     @classmethod
-    def untrained(cls, model: Qwen2Model, encode: Encode, *, base: str) -> LocalJudge:
+    def untrained(cls, model: Qwen2Model, encode: Encode, *, identity: str) -> LocalJudge:
         """Make a judge of a model as it comes: worked examples first, then its next word out of five.
 
         Args:
             model: Has its output tied to its word embeddings.
             encode: Of the model.
-            base: The weights' SHA-256.
+            identity: What decides a verdict.
 
         Raises:
             ValueError: Two of the words begin with the same token.
@@ -99,14 +101,17 @@ class LocalJudge:
         choices = model.embed_tokens.weight[words].float()
         layout = Layout.of(encode)
         prefaces: dict[Lang, list[int]] = {lang: _preface(layout, encode, lang) for lang in EXAMPLES}
-        digest = hashlib.sha256(repr((WORDS, EXAMPLES)).encode()).hexdigest()
-        identity = f"local:{base[:16]}:examples:{digest[:16]}"
         return cls(model, encode, lambda states: states @ choices.T, prefaces=prefaces, identity=identity)
 
     @property
     def identity(self) -> str:
         """Base, adapter or examples, layout, number format and kind of device."""
         return self._identity
+
+    @property
+    def at_once(self) -> int:
+        """One: an answer fills the cores."""
+        return 1
 
     def read(
         self, question: str, answer: str, statements: Sequence[str], lang: Lang
@@ -166,6 +171,42 @@ class LocalJudge:
             ids = torch.tensor([list(preface)], device=self._model.device)
             self._known[lang] = self._model(input_ids=ids, use_cache=True).past_key_values
         return copy.deepcopy(self._known[lang])
+
+
+def check_local(adapter_folder: Path | None) -> str:
+    """See that the base and the adapter are there, without loading the base.
+
+    Args:
+        adapter_folder: ``None`` where none is wanted.
+
+    Returns:
+        The identity that the judge will have.
+
+    Raises:
+        ModelUnavailableError: The base cannot be had, or the adapter is missing or damaged.
+    """
+    from grader.judge.adapter import load_adapter
+    from grader.judge.base import base_folder
+
+    adapter = None if adapter_folder is None else load_adapter(adapter_folder)
+    base_folder()
+    return identify(adapter, best_device())
+
+
+def identify(adapter: Adapter | None, device: str) -> str:
+    """Base, adapter or worked examples, layout, number format and kind of device."""
+    from grader.judge.base import SHA256
+
+    examples = hashlib.sha256(repr((WORDS, EXAMPLES)).encode()).hexdigest()
+    taught = f"examples:{examples[:16]}" if adapter is None else f"adapter:{adapter.digest[:16]}"
+    return f"local:{SHA256[:16]}:{taught}:layout{LAYOUT_VERSION}:bfloat16:{device}"
+
+
+def best_device() -> str:
+    """``cuda`` where there is one, else ``cpu``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _preface(layout: Layout, encode: Encode, lang: Lang) -> list[int]:

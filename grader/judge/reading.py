@@ -34,6 +34,11 @@ class Judge(Protocol):
         """Everything about the judge that decides a verdict, for the receipt."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many answers it reads at the same time; over one, ``read`` is called from several threads."""
+        ...
+
     def read(
         self, question: str, answer: str, statements: Sequence[str], lang: Lang
     ) -> list[Probabilities] | JudgeFailure:

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import secrets
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,8 @@ KEY_VARIABLE = "GRADER_JUDGE_KEY"
 TRUST = 0.9  # probability given to the verdict of a judge that says how it decided but not how sure it is
 KEPT_MARK = "0" * 32  # stands in for the drawn mark where a call is compared with earlier ones
 DENIED = (401, 403)
+IN_FLIGHT = 8
+MODELS_SHOWN = 8
 FINISHED = ("stop", None)
 
 
@@ -40,14 +41,12 @@ class Patience:
         tries: For one answer; more than one only where another try can help.
         first_wait_s: Before the second try, doubled for each later one; a random part of it is left out.
         longest_wait_s: However many tries, and whatever the server asks for.
-        max_calls: Tries in all; ``None`` for no limit.
     """
 
     timeout_s: float = 60.0
     tries: int = 4
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
-    max_calls: int | None = None
 
 
 class RemoteJudge:
@@ -56,7 +55,7 @@ class RemoteJudge:
     Args:
         url: Of the server, with or without ``/v1``; the key comes from the environment variable GRADER_JUDGE_KEY alone.
         model: As the server names it.
-        patience: Time, tries and budget.
+        patience: Time and tries.
         cache: File of earlier replies; ``None`` keeps none.
         max_reply_tokens: Room for the reply, and for what some models think before it.
         sleep: Waits between tries.
@@ -80,32 +79,57 @@ class RemoteJudge:
         self._replies = None if cache is None else Replies(cache)
         self._transport = Transport(self._url, os.environ.get(KEY_VARIABLE, ""), patience.timeout_s)
         self._jitter = random.Random()  # noqa: S311 -- spreads tries, keeps no secret
-        self._spent, self._lock = 0, threading.Lock()
+
+    @classmethod
+    def open(cls, url: str, model: str | None = None, *, cache: Path | None = None) -> RemoteJudge:
+        """See that a server is there and has the model.
+
+        Args:
+            url: Of the server.
+            model: As the server names it; ``None`` for the only one that it lists.
+            cache: File of earlier replies; ``None`` keeps none.
+
+        Raises:
+            GraderError: As for the class.
+            ModelUnavailableError: The server does not answer, refuses the key, or lists other models.
+        """
+        with cls(url, model or "") as judge:
+            listed = judge.check()
+        return cls(url, choose_model(listed, model, url), cache=cache)
+
+    @property
+    def name(self) -> str:
+        """Host and model, for the record."""
+        return clean_line(f"{urlsplit(self._url).netloc}:{self._model}", limit=160)
+
+    @property
+    def at_once(self) -> int:
+        """Requests in flight."""
+        return IN_FLIGHT
 
     @property
     def identity(self) -> str:
-        """Server, model and everything in a call but the answer."""
-        call = json.dumps([self._body("", "", ("",), lang, KEPT_MARK) for lang in LANGS], sort_keys=True)
+        """Server, model, everything in a call but the answer, and how far a reply is trusted."""
+        call = json.dumps([TRUST, *(self._body("", "", ("",), lang, KEPT_MARK) for lang in LANGS)], sort_keys=True)
         return f"remote:{self._url}:{self._model}:{hashlib.sha256(call.encode()).hexdigest()[:16]}"
 
-    @property
-    def calls(self) -> int:
-        """Tries made so far."""
-        return self._spent
-
-    def check(self) -> None:
+    def check(self) -> tuple[str, ...]:
         """See that the server is there and lets us in.
+
+        Returns:
+            The models that it lists; empty where it lists none.
 
         Raises:
             ModelUnavailableError: It does not answer, or refuses the key.
         """
         found = self._transport.get("/models")
         if isinstance(found, JudgeFailure):
-            raise ModelUnavailableError(f"no judge at {self._url}: {found.reason}")
+            raise ModelUnavailableError(f"no judge at {self._url}: {found.reason}; start it, or name another URL")
         if found.status in DENIED:
             raise ModelUnavailableError(
                 f"the judge at {self._url} refuses us ({found.status}): set {KEY_VARIABLE} to its key"
             )
+        return read_models(found)
 
     def read(
         self, question: str, answer: str, statements: Sequence[str], lang: Lang
@@ -163,8 +187,6 @@ class RemoteJudge:
         """Try until the server gives an answer that another try would not change."""
         failure = JudgeFailure("the judge was not asked")
         for attempt in range(self._patience.tries):
-            if not self._spend():
-                return JudgeFailure(f"the budget of {self._patience.max_calls} calls to the judge is spent")
             found = self._transport.post("/chat/completions", body())
             if isinstance(found, Answered) and not found.worth_another_try:
                 return found
@@ -179,13 +201,6 @@ class RemoteJudge:
         longest = self._patience.longest_wait_s
         backed_off = min(longest, self._patience.first_wait_s * 2.0**attempt)
         return max(min(asked_for_s, longest), backed_off * self._jitter.uniform(0.5, 1))
-
-    def _spend(self) -> bool:
-        with self._lock:
-            if self._patience.max_calls is not None and self._spent >= self._patience.max_calls:
-                return False
-            self._spent += 1
-            return True
 
 
 def api_root(url: str) -> str:
@@ -205,6 +220,38 @@ def api_root(url: str) -> str:
         raise GraderError(f"a judge's URL looks like http://localhost:8000/v1, got {clean_line(url)!r}")
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
     return f"{parts.scheme}://{parts.netloc}{path or '/v1'}"
+
+
+def read_models(found: Answered) -> tuple[str, ...]:
+    """Read the models' names out of a list of models; empty where it is none."""
+    try:
+        names = [model["id"] for model in json.loads(found.text)["data"]] if found.ok else []
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ()
+    return tuple(name for name in names if isinstance(name, str) and name)
+
+
+def choose_model(listed: Sequence[str], wanted: str | None, url: str) -> str:
+    """Choose the model to ask: the one wanted, or the only one there is.
+
+    Args:
+        listed: What the server lists; empty where it lists none, which leaves the choice to the caller.
+        wanted: May lack a tag, as in ``qwen2.5`` for ``qwen2.5:latest``.
+        url: For the message.
+
+    Raises:
+        ModelUnavailableError: There is no such model, or no telling which.
+    """
+    known = ", ".join(clean_line(name, limit=80) for name in listed[:MODELS_SHOWN])
+    if wanted is not None:
+        if listed and wanted not in listed and not any(name.startswith(f"{wanted}:") for name in listed):
+            raise ModelUnavailableError(f"the judge at {url} has no model {wanted!r}; it has {known}")
+        return wanted
+    if not listed:
+        raise ModelUnavailableError(f"the judge at {url} does not list its models: name one with --judge-model")
+    if len(listed) > 1:
+        raise ModelUnavailableError(f"the judge at {url} has several models, name one with --judge-model: {known}")
+    return listed[0]
 
 
 def describe(found: Answered) -> str:

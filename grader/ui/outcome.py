@@ -192,4 +192,6 @@ def _earlier_item(shown: Shown, attempt: Attempt) -> Html:
 def _receipt(lang: Lang, grade: Grade) -> Html:
     percent = say(lang, "probability", percent=number(lang, round(100 * grade.confidence)))
     digest = tag("code", grade.receipt[:19] + "…", title=grade.receipt)
-    return tag("p", percent, " · ", say(lang, "receipt"), " ", digest, class_="receipt")
+    judged = grade.judge is not None and grade.judge.status == "judged"
+    checked = join([" · ", say(lang, "judged")]) if judged else NOTHING
+    return tag("p", percent, checked, " · ", say(lang, "receipt"), " ", digest, class_="receipt")

@@ -57,7 +57,7 @@ def test_help_imports_nothing_slow(arguments, allowed):
 def test_the_commands_are_those_of_the_design():
     assert set(command_names()) == {
         "grader grade", "grader batch", "grader evaluate", "grader report", "grader quiz check", "grader quiz mirror",
-        "grader quiz schema", "grader attention facts", "grader serve",
+        "grader quiz schema", "grader attention facts", "grader attention bench", "grader serve", "grader calibrate",
     }  # fmt: skip
 
 

@@ -37,7 +37,10 @@ def test_evaluate_prints_agreement_by_language_and_the_confusion_table(run, grad
         "five-way macro-F1",
         "contradictory, graded correct",
         "Labelled (rows), graded (columns): es",
-        "Confidence and accuracy",
+        "Confidence and accuracy, bins of equally many answers: es",
+        "█ accuracy, │ confidence",
+        "Brier score",
+        "area under risk-coverage",
         "answers kept",
     ):
         assert words in result.stdout
@@ -52,6 +55,14 @@ def test_evaluate_as_json_carries_every_number(run, graded):
     assert (found["matched"], found["unscored"], found["labels_without_grade"]) == (40, 1, 1)
     assert found["overall"]["five_way"]["accuracy"]["value"] == pytest.approx(0.75)
     assert set(found["by_lang"]) == {"en", "es"}
+    for part in (found["overall"], *found["by_lang"].values()):
+        assert part["calibration_error"] == pytest.approx(sum(b["count"] * abs(b["confidence"] - b["accuracy"])
+            for b in part["reliability"]) / part["answers"])  # fmt: skip
+        assert 0 <= part["brier"] <= 1
+        assert part["risk_coverage"][-1] == {
+            "coverage": 1.0,
+            "risk": pytest.approx(1 - part["five_way"]["accuracy"]["value"]),
+        }
 
 
 def test_evaluate_of_strangers_is_the_callers_mistake(run, graded, tmp_path):
@@ -135,7 +146,7 @@ def test_quiz_mirror_of_a_faulty_quiz_is_the_callers_mistake(run, quiz, tmp_path
 
 def test_serve_opens_the_page_at_the_address_given(run, monkeypatch):
     opened = []
-    monkeypatch.setattr("grader.ui.serve", lambda host, port: opened.append((host, port)))
+    monkeypatch.setattr("grader.ui.serve", lambda host, port, **_: opened.append((host, port)))
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert run("serve", "--host", "0.0.0.0", "--port", "8000").exit_code == 0  # noqa: S104 -- nothing is opened
     assert opened == [("0.0.0.0", 8000)]  # noqa: S104 -- nothing is opened
@@ -173,3 +184,13 @@ def test_an_unknown_fact_is_the_callers_mistake(run):
     result = run("attention", "facts", "flash-is-magic")
     assert result.exit_code == 2
     assert "flash-is-magic" in result.stderr
+
+
+def test_attention_bench_prints_a_table_and_writes_lines(run, tmp_path):
+    path = tmp_path / "bench.jsonl"
+    result = run("attention", "bench", "--device", "cpu", "--section", "decode", "--out", path)
+    assert result.exit_code == 0, result.output
+    assert "ours, tiled" in result.stdout
+    machine, *rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    assert machine["copy_tbs"] > 0
+    assert {row["peer"] for row in rows} == {"ours, tiled", "ours, reference", "SDPA"}

@@ -95,7 +95,7 @@ def test_what_is_not_a_number_is_a_failure(model):
 def test_worked_examples_are_read_once_and_change_nothing_later(model):
     words = list(WORDS.values())
     judge = LocalJudge.untrained(
-        model, lambda texts: [[words.index(t)] if t in words else list(t.encode()) for t in texts], base="0" * 64
+        model, lambda texts: [[words.index(t)] if t in words else list(t.encode()) for t in texts], identity="test"
     )
     first = judge.read(QUESTION, ANSWER, STATEMENTS, "en")
     spanish = judge.read(QUESTION, ANSWER, STATEMENTS, "es")
@@ -114,7 +114,7 @@ def test_worked_examples_kept_in_the_cache_read_as_one_text(model, head):
 
 def test_words_that_begin_alike_cannot_be_chosen_between(model):
     with pytest.raises(ValueError, match="first tokens must differ"):
-        LocalJudge.untrained(model, encode, base="0" * 64)  # every word begins with a space here
+        LocalJudge.untrained(model, encode, identity="test")  # every word begins with a space here
 
 
 def test_an_ending_sees_the_beginning_and_itself_only():

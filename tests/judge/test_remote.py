@@ -152,20 +152,11 @@ def test_check_accepts_a_server_that_lists_no_models(server, connect):
     connect().check()
 
 
-def test_the_budget_counts_tries_and_ends_them(server, connect):
-    server.replies = [(503, {}, b""), verdicts("correct")]
-    judge = connect(max_calls=3)
-    assert not isinstance(judge.read(QUESTION, ANSWER, ONE, "en"), JudgeFailure)
-    assert not isinstance(judge.read(QUESTION, "Another.", ONE, "en"), JudgeFailure)
-    assert reason(judge.read(QUESTION, "A third.", ONE, "en")) == "the budget of 3 calls to the judge is spent"
-    assert judge.calls == 3
-
-
 def test_a_kept_reply_costs_no_call(server, connect, tmp_path):
     server.replies = [verdicts("correct")]
     cache = tmp_path / "made" / "replies.sqlite"
     first = connect(cache=cache).read(QUESTION, ANSWER, ONE, "en")
-    again = connect(cache=cache, max_calls=0).read(QUESTION, ANSWER, ONE, "en")
+    again = connect(cache=cache).read(QUESTION, ANSWER, ONE, "en")
     assert first == again
     assert len(server.bodies) == 1
 
@@ -255,6 +246,48 @@ def test_what_is_no_servers_url_is_the_callers_mistake(url):
     with pytest.raises(GraderError) as caught:
         api_root(url)
     assert "u:p" not in str(caught.value)
+
+
+def listing(*names: object) -> tuple[int, dict[str, str], bytes]:
+    return 200, {}, json.dumps({"object": "list", "data": [{"id": name} for name in names]}).encode()
+
+
+def test_the_only_model_of_a_server_is_the_one_asked(server):
+    server.replies = [listing("org/model")]
+    with RemoteJudge.open(server.url) as judge:
+        assert judge.name == f"{server.url.removeprefix('http://')}:org/model"
+
+
+@pytest.mark.parametrize(
+    ("reply", "model", "message"),
+    [
+        (listing("a", "b\u202e"), None, "several models, name one with --judge-model: a, b$"),
+        (listing(), None, "does not list its models: name one with --judge-model"),
+        ((404, {}, b""), None, "does not list its models"),
+        ((200, {}, b'{"data": [{"id": 3}, {}]}'), None, "does not list its models"),
+        ((200, {}, b"[" * 100_000), None, "does not list its models"),
+        (listing("a", "b"), "c", "has no model 'c'; it has a, b"),
+    ],
+)
+def test_a_model_that_cannot_be_told_is_said(server, reply, model, message):
+    server.replies = [reply]
+    with pytest.raises(ModelUnavailableError, match=message):
+        RemoteJudge.open(server.url, model)
+
+
+@pytest.mark.parametrize(("listed", "wanted"), [(("a", "b"), "b"), (("a:latest", "b"), "a"), ((), "a")])
+def test_a_named_model_is_asked(server, listed, wanted):
+    server.replies = [listing(*listed), verdicts("correct")]
+    with RemoteJudge.open(server.url, wanted) as judge:
+        judge.read(QUESTION, ANSWER, ONE, "en")
+    assert server.bodies[0]["model"] == wanted
+
+
+def test_trust_in_a_word_is_part_of_the_identity(connect, monkeypatch):
+    judge = connect()
+    before = judge.identity
+    monkeypatch.setattr("grader.judge.remote.TRUST", 0.8)
+    assert judge.identity != before
 
 
 def test_identity_names_server_and_model(connect, server):

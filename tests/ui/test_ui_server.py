@@ -20,6 +20,7 @@ from gradio_client.exceptions import AppError
 from ui_fakes import CANARY
 
 from grader.errors import GraderError
+from grader.judge import JudgeSettings
 from grader.ui.study import new_token
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -257,13 +258,29 @@ def test_only_a_space_listens_to_the_world(app, monkeypatch, environment, addres
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(app, "serve", lambda host, port: called.append((host, port)))
+    monkeypatch.setattr(app, "serve", lambda host, port, **_options: called.append((host, port)))
     assert app.main() == 0
     assert called == [address]
 
 
+def test_the_environment_names_a_judge(app, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(app, "serve", lambda _host, _port, *, open_grader: opened.append(open_grader.keywords["judge"]))
+    for name, value in {"GRADER_JUDGE": "http://h:8000", "GRADER_JUDGE_MODEL": "m"}.items():
+        monkeypatch.setenv(name, value)
+    assert app.main() == 0
+    monkeypatch.setenv("GRADER_JUDGE_MODEL", "")
+    assert app.main() == 0
+    monkeypatch.setenv("GRADER_JUDGE", "")
+    assert app.main() == 0
+    assert opened == [JudgeSettings("http://h:8000", model="m"), JudgeSettings("http://h:8000"), None]
+    monkeypatch.setenv("GRADER_JUDGE", "somebody")
+    assert app.main() == 2
+    assert "no judge 'somebody'" in capsys.readouterr().err
+
+
 def test_a_mistake_at_the_start_is_one_line(app, monkeypatch, capsys):
-    def fail(_host: str, _port: int) -> None:
+    def fail(_host: str, _port: int, **_options: object) -> None:
         raise GraderError("the database is locked")
 
     monkeypatch.setattr(app, "serve", fail)

@@ -124,6 +124,16 @@ def test_choices_show_the_key_beside_the_pick(course, answer, states, verdict):
     assert verdict in made
 
 
+@pytest.mark.parametrize(("status", "shown"), [("judged", True), ("unscored", False)])
+def test_a_card_says_that_a_judge_checked_it_only_where_one_did(course, status, shown):
+    made = attempt(course, "q-free", "identity")
+    note = {"name": "<b>h</b>:m", "status": status, "reason": "it is down"}
+    for lang, words in (("en", "checked by a judge"), ("es", "revisada por un juez")):
+        for record in (made.record, made.record | {"judge": note}):
+            asked = Shown(lang, course, course.quiz.question("q-free"), replace(made, record=record))
+            assert (words in outcome_card(asked, ())) == (shown and "judge" in record)
+
+
 def test_feedback_repeats_nothing_that_the_lists_say(course):
     rubric = course.rubric.questions["q-free"]
     missing, myth = rubric.criteria[1].statement["en"], rubric.misconceptions[0].feedback["en"]
