@@ -1,177 +1,339 @@
-"""How well answers are graded that belong to questions never trained on, beside three simple ways to grade them.
+"""How well answers are graded that belong to questions never trained on, beside four simple ways to grade them.
 
     settings="--method full --prefix --apart 4 --tokens 12288 --rdrop 1 --lr 1.8e-4 --nli-lr 2.5e-4 --nli-epochs 1.5"
     pairs="--pairs run/pairs.jsonl.gz --epochs 4"
     for i in 0 1 2; do python -m training.train_pair $pairs $settings --holdout fold${i}of3 --out run/f$i; done
-    python benchmarks/grading.py --shared ../shared/data --runs run/f0 run/f1 run/f2
+    python -m training.train_judge $pairs --model BASE --minutes 6.3 --reserve-s 72 --holdout dev --out run/judge
+    python benchmarks/grading.py --shared ../shared/data --runs run/f0 run/f1 run/f2 --judge-runs run/judge
 
-Everything is out of fold, by question. The pair model's readings come from the run that held the question out; the
-rule's regression is fitted again in five grouped folds, as ``training.fit_rule`` prints it. The weights that ship saw
-every one of these answers, so they would look better here than they are. ``grader.guard`` is not fitted: the same
-patterns screen all folds, so injections are not out of fold. What it leaves empty is non_domain, as in the grader.
-Nor are the model's shape and the choice of the rule's features: both were made with some of these folds in view.
+Everything is out of fold, by question: a run's predictions count only for questions of which it saw no answer, and the
+rule's regressions, and the judge's share, are fitted again in five grouped folds, as ``training.fit_rule`` prints them
+but for its answers without content. The weights that ship saw every one of these answers, so they would look better
+here than they are. What is not out of fold: the patterns of ``grader.guard``, which leaves an answer empty (then it is
+non_domain); the calibration that tells when the tier is unsure, two numbers for each language; and the model's shape
+and the choice of the rule's features, made with some of these folds in view. Of SciEntsBank's modules PS and LF the
+judge saw nothing; the tier, the regressions and the peers saw other questions of them.
 
-The peers are fitted on the other folds of the same five, for each language by itself:
+The peers are fitted for each kind of source and language by itself, on the other folds:
 
 * majority: the most frequent label.
+* question alone: the most frequent label of the question's other answers, whatever the answer says. In grouped folds it
+  is the majority, so its folds divide answers instead: nothing else here sees labels of the same question.
 * token overlap: word F1 with the closest reference.
 * MiniLM cosine: ``sentence-transformers/all-MiniLM-L6-v2``, with the closest reference.
 
 Overlap and cosine say *correct* from the threshold with the best macro-F1 on; their five labels and confidence come
-from a logistic regression on the one number. Peers read the raw answer; the guard is ours.
+from a logistic regression on the one number, their score from a line. Peers read the raw answer; the guard is ours.
+
+The gold score is what ``grader.match.conclude`` makes of the labelled verdict and criteria. Confidences are those of the
+regressions, before ``grader.doubt``. Answers a second are measured on ``SAMPLE`` answers to questions with a rubric, one
+at a time and warm, with the models that ship: of the tier and the judge the reading alone, of MiniLM one encoding.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
+import io
 import json
 import platform
-from collections import Counter
+import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
+from _peers import Graded, Parts, by_number, by_question, cosines, majority, minilm, overlaps
 from sklearn.metrics import f1_score
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, KFold
 
-from grader import guard, surface
-from grader.match import CONTRADICTORY, CORRECT, NON_DOMAIN, PARTIAL
-from training.fit_rule import FOLDS, Answer, collect, fit_rubric, model, read, three
+from grader import guard
+from grader.doubt import Part, basis_of, load_doubt
+from grader.match import CONTRADICTORY, CORRECT, NON_DOMAIN, PARTIAL, Estimate, combine, conclude, load_rule
+from grader.report.agreement import accuracy, bootstrap, calibration_error, pearson, reliability, rmse
+from training.data import DEV_MODULES, split
+from training.fit_rule import (
+    FOLDS,
+    SOURCES,
+    Answer,
+    Ask,
+    Fitted,
+    ask_judge,
+    ask_tier,
+    collect,
+    fit_references,
+    fit_rubric,
+    fit_statements,
+    fit_weight,
+    read,
+)
 from training.measure import auc
+from training.pairs import Pair
 
 ROOT = Path(__file__).resolve().parents[1]
+OWN = ROOT / "training" / "authored"
 RESULTS = ROOT / "benchmarks" / "results" / "grading.jsonl"
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-SETS = {"indomain": "in-domain", "authored": "authored"}
-SEED, DRAWS, BINS = 0, 2000, 10
+SEED, DRAWS, SAMPLE = 0, 2000, 30
+TIER, ALWAYS, UNSURE = "embedded", "embedded + local judge", "embedded + local judge when unsure"
 COLUMNS = {
     "two_way_accuracy": "2-way accuracy (95 %)",
     "two_way_f1": "2-way F1",
-    "five_way_accuracy": "5-way accuracy",
     "three_way_f1": "3-way F1",
+    "five_way_accuracy": "5-way accuracy",
     "contradictory_passed": "contradictory passed",
     "injection_passed": "injections passed",
     "auc": "AUC",
+    "pearson": "Pearson",
+    "rmse": "RMSE",
     "ece": "ECE",
+    "per_second": "answers/s",
 }
+Key = tuple[str, str]  # source, answer
 
 
 @dataclass
-class Graded:
-    """What one way to grade makes of all answers.
+class Opinions:
+    """What one model makes of the answers whose question it had not seen, through regressions that had not either.
 
     Args:
-        right: (N,) whether the answer counts as correct.
-        coarse: (N,) correct, contradictory or neither, as ``training.fit_rule.three`` numbers them.
-        label: (N,) of the five.
-        confidence: (N,) in ``label``.
-        score: (N,) the higher, the more correct.
+        estimates: By answer.
+        fitted: Without the regressions.
     """
 
-    right: np.ndarray
-    coarse: np.ndarray
-    label: np.ndarray
-    confidence: np.ndarray
-    score: np.ndarray
+    estimates: dict[Key, Estimate]
+    fitted: Fitted
 
 
-def by_probability(p: np.ndarray) -> Graded:
-    label = p.argmax(1)
-    return Graded(label == CORRECT, three(label), label, p.max(1), p[:, CORRECT])
+def key(pair: Pair) -> Key:
+    return pair.source, pair.id
 
 
-def ours(answers: list[Answer], live: np.ndarray) -> Graded:
-    p = np.zeros((len(answers), 5))
-    p[:, NON_DOMAIN] = 1
-    p[live] = fit_rubric([answers[i] for i in live])[1]
-    return by_probability(p)
+def one_hot(label: int) -> np.ndarray:
+    return np.eye(5)[label]
 
 
-def threshold(score: np.ndarray, right: np.ndarray) -> float:
-    """From where on *correct* has the best macro-F1."""
-    steps = np.unique(np.quantile(score, np.linspace(0, 1, 201)))
-    return float(steps[np.argmax([f1_score(right, score >= step, average="macro") for step in steps])])
+def held_out(shared: Path, runs: list[Path]) -> list[Answer]:
+    """Answers that the runs predicted and to whose questions they saw no answer."""
+    holdouts = [json.loads((run / "report.json").read_text(encoding="utf-8"))["args"]["holdout"] for run in runs]
+
+    def unseen(pair: Pair) -> bool:
+        names = {split(vars(pair), holdout) for holdout in holdouts} - {"train"}
+        return bool(names) and not any(name.endswith("_ua") for name in names)
+
+    return [a for a in collect(shared, OWN, runs) if a.pair.source in SOURCES and unseen(a.pair)]
 
 
-def by_score(score: np.ndarray, gold: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> Graded:
-    p, right = np.zeros((len(gold), 5)), np.zeros(len(gold), bool)
-    for train, test in parts:
-        right[test] = score[test] >= threshold(score[train], gold[train] == CORRECT)
-        fitted = model(1.0).fit(score[train, None], gold[train])
-        p[np.ix_(test, fitted.classes_)] = fitted.predict_proba(score[test, None])
-    graded = by_probability(p)
-    graded.right, graded.score = right, score
-    return graded
+def opinions(answers: list[Answer]) -> Opinions:
+    """Fit the regressions in grouped folds, on answers that the guard leaves something of."""
+    live = [a for a in answers if not guard.screen(a.pair.answer).empty]
+    read(live)
+    graded = [a for a in live if a.criteria]
+    references, rubric = fit_references(live)[1], fit_rubric(graded)[1]
+    cuts = np.cumsum([len(a.criteria) for a in graded])[:-1]
+    expressed = np.split(fit_statements(graded, "criteria")[1], cuts)
+    none = np.empty(0)
+    found = {key(a.pair): Estimate(p, none, none) for a, p in zip(live, references, strict=True)}
+    found |= {key(a.pair): Estimate(p, c, none) for a, p, c in zip(graded, rubric, expressed, strict=True)}
+    by_references, by_rubric = (
+        {key(a.pair): (a.verdict, p) for a, p in zip(part, guess, strict=True)}
+        for part, guess in ((live, references), (graded, rubric))
+    )
+    return Opinions(found, Fitted({}, by_references, by_rubric))
 
 
-def majority(gold: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> Graded:
-    common = lambda labels: Counter(labels.tolist()).most_common(1)[0]  # noqa: E731
-    out = Graded(*(np.zeros(len(gold), kind) for kind in (bool, int, int, float, float)))
-    for train, test in parts:
-        out.right[test] = common(gold[train] == CORRECT)[0]
-        out.coarse[test] = common(three(gold[train]))[0]
-        out.label[test], times = common(gold[train])
-        out.confidence[test] = times / len(train)
+def join(tier: Opinions, judge: Opinions, group_of: dict[Key, str]) -> dict[Key, Estimate]:
+    """Both models together, the judge's share from other questions."""
+    both = sorted(tier.estimates.keys() & judge.estimates.keys())
+
+    def among(fitted: Fitted, chosen: set[Key]) -> Fitted:
+        parts = (fitted.by_references, fitted.by_rubric)
+        return Fitted({}, *({name: part[name] for name in chosen if name in part} for part in parts))
+
+    out = {}
+    for train, test in GroupKFold(FOLDS).split(both, groups=[group_of[name] for name in both]):
+        chosen = {both[i] for i in train}
+        with contextlib.redirect_stdout(io.StringIO()):  # it tells what it fits
+            weight = fit_weight(among(tier.fitted, chosen), among(judge.fitted, chosen))
+        for name in (both[i] for i in test):
+            out[name] = combine(tier.estimates[name], judge.estimates[name], weight)
     return out
 
 
-def overlaps(answers: list[Answer]) -> np.ndarray:
-    def f1(a: list[str], b: list[str]) -> float:
-        return 2 * sum((Counter(a) & Counter(b)).values()) / max(1, len(a) + len(b))
+def unsure(answers: list[Answer], found: dict[Key, Estimate]) -> set[Key]:
+    """Answers that ``--judge-when unsure`` asks the judge about."""
+    doubt, usual = load_doubt("embedded"), load_rule().review_below
 
-    words = surface.words
-    return np.array([max(f1(words(a.pair.answer), words(r)) for r in a.pair.statements) for a in answers])
+    def asks(a: Answer) -> bool:
+        part: Part = basis_of(rubric=bool(a.criteria), judged=False), a.pair.lang  # type: ignore[assignment]
+        certain = float(found[key(a.pair)].verdict.max())
+        return doubt.confidence(certain, part) < doubt.review_below(part, usual)
 
-
-def cosines(answers: list[Answer]) -> np.ndarray:
-    from sentence_transformers import SentenceTransformer
-
-    texts = sorted({text for a in answers for text in (a.pair.answer, *a.pair.statements)})
-    encoded = SentenceTransformer(MINILM, device="cpu").encode(texts, normalize_embeddings=True)
-    of = dict(zip(texts, encoded, strict=True))
-    return np.array([max(float(of[a.pair.answer] @ of[r]) for r in a.pair.statements) for a in answers])
+    return {key(a.pair) for a in answers if key(a.pair) in found and asks(a)}
 
 
-def calibration_error(confidence: np.ndarray, hit: np.ndarray) -> float:
-    """Expected calibration error of the five-way label, in bins of equal width."""
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    return sum((bins == b).mean() * abs(confidence[bins == b].mean() - hit[bins == b].mean()) for b in set(bins))
+def points(shared: Path) -> dict[str, list[float]]:
+    """Points of each criterion, by group."""
+    files = [("indomain", shared / "indomain" / "questions.yaml")]
+    files += [("authored", path) for path in sorted(OWN.glob("*.questions.yaml"))]
+    return {
+        f"{source}:{question['id']}": [float(criterion["points"]) for criterion in question["criteria"]]
+        for source, path in files
+        for question in yaml.safe_load(path.read_text(encoding="utf-8"))
+    }
 
 
-def interval(hit: np.ndarray, groups: np.ndarray) -> list[float]:
-    """95 % of the means, questions drawn anew."""
-    rng = np.random.default_rng(SEED)
-    names = sorted(set(groups))
-    sums, counts = (np.array([f(hit[groups == name]) for name in names]) for f in (np.sum, len))
-    drawn = rng.integers(len(names), size=(DRAWS, len(names)))
-    return np.quantile(sums[drawn].sum(1) / counts[drawn].sum(1), [0.025, 0.975]).round(4).tolist()
+def concluded(answers: list[Answer], found: list[Estimate], full: dict[str, list[float]]) -> Graded:
+    shares = [conclude(e, full.get(a.pair.group, [1.0])).share for a, e in zip(answers, found, strict=True)]
+    return Graded.of(np.stack([e.verdict for e in found]), np.array(shares))
 
 
-def measure(graded: Graded, gold: np.ndarray, injected: np.ndarray, groups: np.ndarray, at: np.ndarray) -> dict:
-    right, coarse, label, confidence, score = (value[at] for value in vars(graded).values())
-    gold, injected, groups = gold[at], injected[at], groups[at]
-    truth, wrong = gold == CORRECT, gold == CONTRADICTORY
-    macro = {"average": "macro", "zero_division": 0}
+def ours(answers: list[Answer], found: dict[Key, Estimate], full: dict[str, list[float]]) -> Graded:
+    """Grades from estimates; an answer without one was left empty by the guard."""
+    empty = [Estimate(one_hot(NON_DOMAIN), np.zeros(len(a.criteria)), np.empty(0)) for a in answers]
+    return concluded(answers, [found.get(key(a.pair), e) for a, e in zip(answers, empty, strict=True)], full)
+
+
+def labelled(answers: list[Answer], full: dict[str, list[float]]) -> Graded:
+    """What a person made of the answers."""
+    held = [np.array([float(held) for _, held in a.criteria]) for a in answers]
+    return concluded(
+        answers, [Estimate(one_hot(a.verdict), h, np.empty(0)) for a, h in zip(answers, held, strict=True)], full
+    )
+
+
+def divide(answers: list[Answer]) -> tuple[Parts, Parts]:
+    """Five folds by question, and five by answer, for each kind of source and language by itself."""
+    kinds = np.array([f"{SOURCES[a.pair.source]} {a.pair.lang}" for a in answers])
+    groups = np.array([a.pair.group for a in answers])
+    by_group: Parts = []
+    by_answer: Parts = []
+    for kind in sorted(set(kinds)):
+        at = np.flatnonzero(kinds == kind)
+        by_group += [(at[a], at[b]) for a, b in GroupKFold(FOLDS).split(at, groups=groups[at])]
+        by_answer += [(at[a], at[b]) for a, b in KFold(FOLDS, shuffle=True, random_state=SEED).split(at)]
+    return by_group, by_answer
+
+
+def peers(answers: list[Answer], gold: Graded) -> dict[str, Graded]:
+    by_group, by_answer = divide(answers)
+    pairs = [a.pair for a in answers]
+    return {
+        "majority": majority(gold, by_group),
+        "question alone": by_question(gold, np.array([pair.group for pair in pairs]), by_answer),
+        "token overlap": by_number(overlaps(pairs), gold, by_group),
+        "MiniLM cosine": by_number(cosines(pairs), gold, by_group),
+    }
+
+
+def seconds(work: Callable[[Answer], object], answers: list[Answer], known: int) -> float:
+    """Mean time an answer takes, after the first few were done once."""
+    for a in answers[:known]:
+        work(a)
+    start = time.perf_counter()
+    for a in answers:
+        work(a)
+    return (time.perf_counter() - start) / len(answers)
+
+
+def timed(answers: list[Answer], *, judge: bool) -> dict[str, float]:
+    """Seconds an answer takes, by what reads it."""
+    rows = [a for a in answers if a.criteria and not guard.screen(a.pair.answer).empty]
+    sample = random.Random(SEED).sample(rows, SAMPLE)
+
+    def by(ask: Ask) -> Callable[[Answer], object]:
+        return lambda a: ask(a.pair.answer, a.pair.question, [*a.pair.statements[:6], *a.statements], a.pair.lang)
+
     found = {
-        "two_way_accuracy": (truth == right).mean(),
-        "two_way_f1": f1_score(truth, right, **macro),
-        "five_way_accuracy": (gold == label).mean(),
-        "three_way_f1": f1_score(three(gold), coarse, **macro),
-        "contradictory_passed": right[wrong].mean(),
-        "injection_passed": np.isin(label[injected], (CORRECT, PARTIAL)).mean(),
-        "auc": auc(score[truth], score[wrong]),
-        "ece": calibration_error(confidence, gold == label),
+        "token overlap": seconds(lambda a: overlaps([a.pair]), sample, SAMPLE),
+        "MiniLM cosine": seconds(lambda a: minilm().encode([a.pair.answer]), sample, SAMPLE),
+        TIER: seconds(by(ask_tier), sample, SAMPLE),
+    }
+    return found | ({ALWAYS: found[TIER] + seconds(by(ask_judge), sample, 3)} if judge else {})
+
+
+def measure(graded: Graded, gold: Graded, injected: np.ndarray, groups: np.ndarray) -> dict:
+    macro = {"average": "macro", "zero_division": 0}
+    wrong, hit = gold.label == CONTRADICTORY, gold.label == graded.label
+    names, place = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), 2, 2), np.int64)
+    np.add.at(counts, (place, gold.right.astype(int), graded.right.astype(int)), 1)
+    around = bootstrap(list(counts), accuracy, draws=DRAWS, seed=SEED)
+    found = {
+        "two_way_accuracy": accuracy(counts.sum(0)),
+        "two_way_f1": f1_score(gold.right, graded.right, **macro),
+        "three_way_f1": f1_score(gold.coarse, graded.coarse, **macro),
+        "five_way_accuracy": hit.mean(),
+        "contradictory_passed": graded.right[wrong].mean(),
+        "injection_passed": np.isin(graded.label[injected], (CORRECT, PARTIAL)).mean() if injected.any() else None,
+        "auc": auc(graded.rank[gold.right], graded.rank[wrong]),
+        # a mean that differs a little from fold to fold is no score to correlate
+        "pearson": pearson(gold.score, graded.score) if np.ptp(graded.rank) else None,
+        "rmse": rmse(gold.score, graded.score),
+        "ece": calibration_error(reliability(graded.confidence, hit)),
     }
     return {
-        **{name: round(float(value), 4) for name, value in found.items()},
-        "two_way_accuracy_95": interval(truth == right, groups),
-        "answers": len(gold),
-        "questions": len(set(groups)),
+        **{name: None if value is None else round(float(value), 4) for name, value in found.items()},
+        "two_way_accuracy_95": [round(around.low, 4), round(around.high, 4)] if around else None,
+        "answers": len(groups),
+        "questions": len(names),
         "contradictory": int(wrong.sum()),
         "injected": int(injected.sum()),
     }
+
+
+def sets(answers: list[Answer]) -> dict[str, np.ndarray]:
+    """Places of the answers to report together."""
+    source, lang = np.array([a.pair.source for a in answers]), np.array([a.pair.lang for a in answers])
+    return {
+        **{f"in-domain {code}": (source == "indomain") & (lang == code) for code in ("en", "es")},
+        **{f"authored {code}": (source == "authored") & (lang == code) for code in ("en", "es")},
+        "SciEntsBank": source == "scientsbank",
+        "SciEntsBank PS and LF": np.array([a.pair.module in DEV_MODULES for a in answers]) & (source == "scientsbank"),
+        "Beetle": source == "beetle",
+    }
+
+
+def show(first: str, way: str, row: dict) -> None:
+    digits = dict.fromkeys(COLUMNS, 3) | {"per_second": 1}
+    cells = ["–" if row[name] is None else f"{row[name]:.{digits[name]}f}" for name in COLUMNS]
+    cells[0] += " ({:.2f}–{:.2f})".format(*row["two_way_accuracy_95"])
+    asked = f" ({row['asked']:.0%} of answers)" if way == UNSURE else ""
+    print(f"| {first} | {way}{asked} |", " | ".join(cells), "|")
+
+
+def table(
+    name: str, answers: list[Answer], ways: dict[str, Graded], gold: Graded, asked: np.ndarray, took: dict[str, float]
+) -> list[dict]:
+    """Print one table.
+
+    Args:
+        name: Which answers it is about.
+        answers: N of them.
+        ways: To grade them.
+        gold: What a person made of them.
+        asked: (N,) whether the judge is asked when the tier is unsure.
+        took: Seconds an answer takes.
+    """
+    print(f"\n{name}:\n\n| answers | graded by |", " | ".join(COLUMNS.values()), "|")
+    print("|---|---|" + "---|" * len(COLUMNS))
+    groups = np.array([a.pair.group for a in answers])
+    injected = np.array([a.pair.extra.get("style") == "injection" for a in answers])
+    rows = []
+    for shown, inside in sets(answers).items():
+        at = np.flatnonzero(inside)
+        for way, graded in ways.items():
+            row = measure(graded.at(at), gold.at(at), injected[at], groups[at])
+            share = {ALWAYS: 1.0, UNSURE: float(asked[at].mean())}.get(way, 0.0)
+            took_s = took.get(way) if way != UNSURE else took[TIER] + share * (took[ALWAYS] - took[TIER])
+            row |= {"asked": round(share, 4), "per_second": None if took_s is None else round(1 / took_s, 2)}
+            first = f"{shown}, {row['answers']} answers to {row['questions']} questions"
+            show(first if not rows or rows[-1]["set"] != shown else "", way, row)
+            rows.append({"table": name, "set": shown, "graded_by": way, **row})
+    return rows
 
 
 def machine() -> dict:
@@ -181,54 +343,40 @@ def machine() -> dict:
     except (OSError, StopIteration):
         cpu = platform.processor() or platform.machine()
     today = dt.datetime.now(dt.UTC).date().isoformat()
-    return {"cpu": cpu, "threads": torch.get_num_threads(), "torch": torch.__version__, "date": today}
+    return {"cpu": cpu, "threads": torch.get_num_threads(), "torch": torch.__version__, "seed": SEED, "date": today}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--runs", type=Path, nargs="+", default=[Path(f"run/f{i}") for i in range(3)])
+    parser.add_argument("--judge-runs", type=Path, nargs="*", default=[], help="none leaves the judge out")
     args = parser.parse_args()
-    missing = [str(path) for path in (args.shared, *args.runs) if not path.is_dir()]
+    missing = [str(path) for path in (args.shared, *args.runs, *args.judge_runs) if not path.is_dir()]
     if missing:
         parser.error(f"no such folder: {', '.join(missing)}; the docstring of this file tells how to make the runs")
 
-    answers = [a for a in collect(args.shared, ROOT / "training" / "authored", args.runs) if a.pair.source in SETS]
-    live = np.array([i for i, a in enumerate(answers) if not guard.screen(a.pair.answer).empty])
-    read([answers[i] for i in live])
-    gold, groups = np.array([a.verdict for a in answers]), np.array([a.pair.group for a in answers])
-    lang, source = np.array([a.pair.lang for a in answers]), np.array([a.pair.source for a in answers])
-    injected = np.array([a.pair.extra["style"] == "injection" for a in answers])
-
-    # The folds of ours, which leaves out what the guard emptied: a question is in the same fold for everyone.
-    held = [set(groups[live][test]) for _, test in GroupKFold(FOLDS).split(live, groups=groups[live])]
-    parts = []
-    for questions in held:
-        inside = np.isin(groups, sorted(questions))
-        parts += [tuple(np.flatnonzero(side & (lang == code)) for side in (~inside, inside)) for code in ("en", "es")]
-    ways = {
-        "majority": majority(gold, parts),
-        "token overlap": by_score(overlaps(answers), gold, parts),
-        "MiniLM cosine": by_score(cosines(answers), gold, parts),
-        "ours": ours(answers, live),
-    }
-
-    about = machine()
-    print(json.dumps(about), end="\n\n")
-    print("| answers | graded by |", " | ".join(COLUMNS.values()), "|")
-    print("|---|---|" + "---|" * len(COLUMNS))
+    answers, full, about = held_out(args.shared, args.runs), points(args.shared), machine()
+    print(json.dumps(about))
+    took = timed(answers, judge=bool(args.judge_runs))
+    gold, tier = labelled(answers, full), opinions(answers)
+    ways = {**peers(answers, gold), TIER: ours(answers, tier.estimates, full)}
+    doubted = unsure(answers, tier.estimates)
+    asked = np.array([key(a.pair) in doubted for a in answers])
+    rows = table("Answers that the tier's runs held out", answers, ways, gold, asked, took)
+    if args.judge_runs:
+        judged = held_out(args.shared, args.judge_runs)
+        known = {key(a.pair) for a in judged}
+        at = np.array([i for i, a in enumerate(answers) if key(a.pair) in known])
+        both = [answers[i] for i in at]
+        joined = join(tier, opinions(judged), {key(a.pair): a.pair.group for a in both})
+        sparing = {name: joined[name] if name in doubted else tier.estimates[name] for name in joined}
+        ways = {way: graded.at(at) for way, graded in ways.items()}
+        ways |= {ALWAYS: ours(both, joined, full), UNSURE: ours(both, sparing, full)}
+        rows += table("Answers that the judge's run held out too", both, ways, gold.at(at), asked[at], took)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     with RESULTS.open("a", encoding="utf-8") as out:
-        for name, shown in SETS.items():
-            for code in ("en", "es"):
-                at = np.flatnonzero((source == name) & (lang == code))
-                for way, graded in ways.items():
-                    row = measure(graded, gold, injected, groups, at)
-                    out.write(json.dumps({"set": name, "lang": code, "graded_by": way, **row, **about}) + "\n")
-                    cells = [f"{row[column]:.3f}" for column in COLUMNS]
-                    cells[0] += " ({:.2f}–{:.2f})".format(*row["two_way_accuracy_95"])
-                    first = f"{shown} {code}, {row['answers']} answers to {row['questions']} questions"
-                    print(f"| {first if way == 'majority' else ''} | {way} |", " | ".join(cells), "|")
+        out.writelines(json.dumps({**row, **about}) + "\n" for row in rows)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grader.e5 import BOS, EOS
+from grader.model_attention import Attention
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +35,11 @@ class Embedder:
     def __init__(self, model: BertModel, tokenizer: E5Tokenizer) -> None:
         self._model, self._tokenizer = model, tokenizer
 
+    def to(self, device: str) -> Embedder:
+        """Move the weights, on the way to a GPU or back."""
+        self._model.to(device)  # type: ignore[arg-type]  # transformers types its wrapper of this badly
+        return self
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors (texts, 384); texts over 256 tokens are cut.
 
@@ -46,18 +52,30 @@ class Embedder:
         with torch.inference_mode():
             for index, tokens in enumerate(self._tokenizer.ids([PREFIX + text for text in texts])):
                 row = [BOS, *tokens[: MAX_TOKENS - 2], EOS]
-                states = self._model(input_ids=torch.tensor([row])).last_hidden_state[0]
-                out[index] = torch.nn.functional.normalize(states.mean(0), dim=0).numpy()
+                states = self._model(input_ids=torch.tensor([row], device=self._model.device)).last_hidden_state[0]
+                out[index] = torch.nn.functional.normalize(states.mean(0), dim=0).cpu().numpy()
         return out
 
 
-@cache
-def load_embedder() -> Embedder:
-    """Load the embedded tier's encoder from its carrier package.
+def load_embedder(attention: Attention = "sdpa") -> Embedder:
+    """Load the embedded tier's encoder from its carrier package, once for each attention.
+
+    Args:
+        attention: What it runs on.
 
     Raises:
         ModelUnavailableError: The carrier is missing or damaged.
     """
+    return _load(attention)
+
+
+@cache
+def _load(attention: Attention) -> Embedder:
     from grader.e5 import build_model, load_tokenizer
 
-    return Embedder(build_model(), load_tokenizer())
+    model = build_model()
+    if attention == "ours":
+        from grader.attention.interface import use_attention
+
+        use_attention(model)
+    return Embedder(model, load_tokenizer())

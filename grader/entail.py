@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, cast
 
 from grader.e5 import BOS, EOS, PAD
 from grader.errors import ModelUnavailableError
+from grader.model_attention import Attention, attend_masked, attend_packed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,15 +90,35 @@ class PairReader:
         tokenizer: Of the encoder.
         apart: Lower layers that read the answer alone.
         revision: What identifies the weights in a receipt.
+        attention: What the layers run on; ``ours`` pads nothing and is named in the receipt too.
     """
 
-    def __init__(self, encoder: BertModel, head: PairHead, tokenizer: E5Tokenizer, apart: int, revision: str) -> None:
+    def __init__(
+        self,
+        encoder: BertModel,
+        head: PairHead,
+        tokenizer: E5Tokenizer,
+        apart: int,
+        revision: str,
+        *,
+        attention: Attention = "sdpa",
+    ) -> None:
         self._encoder, self._head, self._tokenizer = encoder, head, tokenizer
         self._apart = apart
-        self.revision = revision
+        ours = attention == "ours"
+        self.revision = f"{revision}+attention:ours" if ours else revision
+        self._attend = attend_packed if ours else attend_masked
+        self._statement_step, self._answer_step = (1, 1) if ours else (STATEMENT_STEP, ANSWER_STEP)
         self._layers = cast("list[BertLayer]", list(encoder.encoder.layer))
         self._heads = encoder.config.num_attention_heads
         self._statements: dict[tuple[str, str], _Statement] = {}
+
+    def to(self, device: str) -> PairReader:
+        """Move the weights, on the way to a GPU or back; what was read there is forgotten."""
+        self._encoder.to(device)  # type: ignore[arg-type]  # transformers types its wrapper of this badly
+        self._head.to(device)
+        self._statements.clear()
+        return self
 
     def read(self, answer: str, question: str, statements: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities of the five labels, one row a statement, rounded to six decimals.
@@ -116,7 +137,7 @@ class PairReader:
             known = [self._statement(question, statement) for statement in statements]
             hidden, parts = self._lower(answer)
             logits = self._upper(hidden, parts, known)
-            probabilities: NDArray[np.float64] = logits.double().softmax(-1).numpy()
+            probabilities: NDArray[np.float64] = logits.double().softmax(-1).cpu().numpy()
         return probabilities.round(6)
 
     def _statement(self, question: str, statement: str) -> _Statement:
@@ -131,7 +152,7 @@ class PairReader:
         from grader.pair_head import mean_state
 
         ids, parts = pack_statement(*self._tokenizer.ids([statement, question]))
-        table, kinds = _pad(ids, STATEMENT_STEP, PAD), _pad(parts, STATEMENT_STEP, 0)
+        table, kinds = self._pad(ids, self._statement_step, PAD), self._pad(parts, self._statement_step, 0)
         real = table != PAD
         hidden = self._embed(table, answer=False)
         keys, values = [], []
@@ -146,7 +167,7 @@ class PairReader:
     def _lower(self, answer: str) -> tuple[Tensor, Tensor]:
         """Read an answer alone through the lower layers: states (1, T, hidden) and parts (1, T)."""
         ids, kinds = pack_answer(*self._tokenizer.ids([answer]))
-        table, parts = _pad(ids, ANSWER_STEP, PAD), _pad(kinds, ANSWER_STEP, 0)
+        table, parts = self._pad(ids, self._answer_step, PAD), self._pad(kinds, self._answer_step, 0)
         hidden = self._embed(table, answer=True)
         for layer in self._layers[: self._apart]:
             hidden = self._layer(layer, hidden, *self._keys_values(layer, hidden), table != PAD)
@@ -190,28 +211,31 @@ class PairReader:
 
     def _layer(self, layer: BertLayer, hidden: Tensor, key: Tensor, value: Tensor, real: Tensor) -> Tensor:
         """One transformer layer; ``hidden`` (B, T, hidden) attends to keys (B, heads, S, D) where ``real`` (B, S)."""
-        from torch.nn import functional
-
-        query = self._split(layer.attention.self.query(hidden))
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None, :])
-        attended = layer.attention.output(mixed.transpose(1, 2).flatten(2), hidden)
+        mixed = self._attend(self._split(layer.attention.self.query(hidden)), key, value, real)
+        attended = layer.attention.output(mixed.flatten(2), hidden)
         out: Tensor = layer.output(layer.intermediate(attended), attended)
         return out
 
+    def _pad(self, row: Sequence[int], step: int, fill: int) -> Tensor:
+        import torch
 
-def _pad(row: Sequence[int], step: int, fill: int) -> Tensor:
-    import torch
-
-    return torch.tensor([[*row, *[fill] * (-len(row) % step)]])
+        return torch.tensor([[*row, *[fill] * (-len(row) % step)]], device=self._encoder.device)
 
 
-@cache
-def load_reader() -> PairReader:
-    """Load the embedded tier's pair model: the carrier's encoder plus what training changed.
+def load_reader(attention: Attention = "sdpa") -> PairReader:
+    """Load the embedded tier's pair model, once for each attention: the carrier's encoder plus what training changed.
+
+    Args:
+        attention: What it runs on.
 
     Raises:
         ModelUnavailableError: The weights are missing or not those their card names.
     """
+    return _load(attention)
+
+
+@cache
+def _load(attention: Attention) -> PairReader:
     import torch
     from safetensors.torch import load
 
@@ -236,7 +260,8 @@ def load_reader() -> PairReader:
             if delta is not None:
                 scale = saved.get(f"encoder.{name}.scale")
                 parameter.add_(delta.float() if scale is None else delta.float() * scale.float())
-    return PairReader(encoder, head.eval(), load_tokenizer(), card["apart"], f"{SHA256[:12]}+{digest[:12]}")
+    revision = f"{SHA256[:12]}+{digest[:12]}"
+    return PairReader(encoder, head.eval(), load_tokenizer(), card["apart"], revision, attention=attention)
 
 
 def _weights_file(name: str) -> bytes:

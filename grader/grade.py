@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from grader.entail import PairReader
     from grader.judge import Bench, JudgeSettings
     from grader.match import Rule
+    from grader.model_attention import Attention
 
 Tier = Literal["embedded"]
 MAX_CHARS = 20_000
@@ -101,6 +103,7 @@ class Grader:
         rubric: Rubric,
         *,
         tier: Tier = "embedded",
+        attention: Attention = "sdpa",
         doubt: Doubt | None = None,
         judge: JudgeSettings | None = None,
     ) -> Grader:
@@ -110,6 +113,7 @@ class Grader:
             quiz: The quiz.
             rubric: Its rubric; may be empty.
             tier: Which models.
+            attention: What they run on.
             doubt: Calibrates confidence; what ships for the tier unless given.
             judge: Asked about some answers; checked here, loaded with the first of them.
 
@@ -120,11 +124,12 @@ class Grader:
         from grader.entail import load_reader
 
         doubt = doubt or load_doubt(grader_name(tier, judge.name if judge else None))
-        bench = None if judge is None else open_bench(judge)
-        grader = cls(quiz, rubric, reader=load_reader, embedder=load_embedder, doubt=doubt, bench=bench)
+        bench = None if judge is None else open_bench(judge, attention)
+        reader, embedder = partial(load_reader, attention), partial(load_embedder, attention)
+        grader = cls(quiz, rubric, reader=reader, embedder=embedder, doubt=doubt, bench=bench)
         if any(question.type == "free" for question in quiz.questions):
-            load_reader()
-            load_embedder()
+            reader()
+            embedder()
             load_rule()
         return grader
 

@@ -86,16 +86,16 @@ def test_the_carrier_is_held_to_its_hash(monkeypatch):
 
 def test_missing_pair_weights_are_told_with_their_remedy(weights):
     with pytest.raises(ModelUnavailableError, match=r"pair\.safetensors; reinstall the grader"):
-        load_reader.__wrapped__()
+        entail._load.__wrapped__("sdpa")
     (weights / "card.json").unlink()
     with pytest.raises(ModelUnavailableError, match=r"card\.json; reinstall the grader"):
-        load_reader.__wrapped__()
+        entail._load.__wrapped__("sdpa")
 
 
 def test_altered_pair_weights_are_told_with_their_remedy(weights):
     (weights / "pair.safetensors").write_bytes(b"altered")
     with pytest.raises(ModelUnavailableError, match=r"SHA-256 .* expected .*; reinstall the grader"):
-        load_reader.__wrapped__()
+        entail._load.__wrapped__("sdpa")
 
 
 def test_the_card_names_the_carrier_that_the_pair_model_was_trained_on():

@@ -1,12 +1,14 @@
 """Fit the calibration of a grader's confidence, on verdicts about questions that nothing behind them had seen.
 
     out=grader/weights/calibration.json
-    python -m training.fit_doubt --shared ../shared/data --runs run/f0 run/f1 run/f2 --out $out
+    runs="--shared ../shared/data --runs run/f0 run/f1 run/f2"
+    python -m training.fit_doubt $runs --out $out
+    python -m training.fit_doubt $runs --judge-runs run/judge --grader embedded+local --out $out
     python -m training.fit_doubt --grader accurate --labelled answers.jsonl --origin "..." --out $out
 
 The first form grades the authored and the in-domain answers as ``benchmarks/grading.py`` does: readings from the run
-that held the question out, verdicts from regressions of ``training.fit_rule`` that held it out too. The second takes
-what any other tier or judge made, one JSON object a line: ``group`` (the question), ``lang``, ``confidence`` (of the
+that held the question out, verdicts from regressions of ``training.fit_rule`` that held it out too. The second does so
+with the local judge beside the tier, on the answers whose questions neither had seen. The third takes what any other tier or judge made, one JSON object a line: ``group`` (the question), ``lang``, ``confidence`` (of the
 verdict, before any calibration), ``right`` (of the five-way verdict) and, unless it is ``rubric``, ``basis``. What
 the guard leaves empty has no confidence and does not belong there. Either replaces the entry of its grader in
 ``--out`` and keeps the others.
@@ -21,14 +23,16 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
 from grader.doubt import Calibration, Doubt, Labelled, Part, dump_doubts, fit, promise, read_doubts
 from grader.errors import GraderError
+from grader.match import load_rule
 from grader.report.agreement import brier, calibration_error, reliability
+from training.fit_rule import Answer, fit_references, fit_rubric, load, pool
 
 FOLDS = 5
 MAX_ERRORS = (0.05, 0.1, 0.2)
@@ -64,31 +68,38 @@ def split(rows: Iterable[Row]) -> dict[Part, list[Row]]:
     return found
 
 
-def own_rows(shared: Path, runs: list[Path]) -> list[Row]:
-    """Grade the authored and the in-domain answers out of fold, by rubric and by references alone."""
-    from grader import guard
-    from grader.match import reference_features
-    from training.fit_rule import SOURCES, collect, fit_rubric, read
-    from training.fit_rule import fit as fit_rule
+Key = tuple[str, str, str]  # basis, source, answer
+Guess = tuple[Answer, np.ndarray]
 
-    answers = [a for a in collect(shared, Path(__file__).parent / "authored", runs) if a.pair.source in SOURCES]
-    answers = [a for a in answers if not guard.screen(a.pair.answer).empty]
-    read(answers)
-    kinds = np.array([SOURCES[a.pair.source] for a in answers])
-    share = {kind: (kinds == kind).sum() for kind in set(kinds)}
-    _, by_references = fit_rule(
-        np.stack([reference_features(a.reading) for a in answers]),
-        np.array([a.verdict for a in answers]),
-        np.array([a.pair.group for a in answers]),
-        0.1,
-        np.array([len(kinds) / len(share) / share[kind] for kind in kinds]),
-    )
-    graded = [a for a in answers if a.criteria]
-    found = [("references", a, p) for a, p in zip(answers, by_references, strict=True) if a.pair.source in SETS]
-    found += [("rubric", a, p) for a, p in zip(graded, fit_rubric(graded)[1], strict=True)]
+
+def own_rows(shared: Path, runs: list[Path], judge_runs: list[Path]) -> list[Row]:
+    """Grade the authored and the in-domain answers out of fold, by rubric and by references alone.
+
+    Where runs of a judge are named, by both together, and only what neither had seen.
+    """
+    found = _guesses(load(shared, runs))
+    if judge_runs:
+        weight, judged = load_rule().judge_weight, _guesses(load(shared, judge_runs))
+        found = {
+            (f"judged {key[0]}", *key[1:]): (answer, pool(p[None], judged[key][1][None], weight)[0])
+            for key, (answer, p) in found.items()
+            if key in judged
+        }
     return [
-        Row(a.pair.group, (basis, a.pair.lang), float(p.max()), bool(p.argmax() == a.verdict)) for basis, a, p in found
+        Row(a.pair.group, (cast("Any", basis), a.pair.lang), float(p.max()), bool(p.argmax() == a.verdict))
+        for (basis, *_), (a, p) in found.items()
     ]
+
+
+def _guesses(answers: list[Answer]) -> dict[Key, Guess]:
+    graded = [a for a in answers if a.criteria]
+    by_basis = (("references", answers, fit_references(answers)[1]), ("rubric", graded, fit_rubric(graded)[1]))
+    return {
+        (basis, a.pair.source, a.pair.id): (a, p)
+        for basis, among, guess in by_basis
+        for a, p in zip(among, guess, strict=True)
+        if a.pair.source in SETS
+    }
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -135,11 +146,12 @@ def main() -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--runs", type=Path, nargs="+")
     source.add_argument("--labelled", type=Path)
+    parser.add_argument("--judge-runs", type=Path, nargs="+", default=[])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--origin", default=ORIGIN, help="which answers these are, for whoever reads the file")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    rows = read_rows(args.labelled) if args.labelled else own_rows(args.shared, args.runs)
+    rows = read_rows(args.labelled) if args.labelled else own_rows(args.shared, args.runs, args.judge_runs)
     for part, found in sorted(split(rows).items()):
         show(part, found)
     doubts = read_doubts(args.out) if args.out.exists() else {}

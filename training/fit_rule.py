@@ -1,9 +1,12 @@
-"""Fit the rule that turns readings into verdicts, on answers to questions that the pair model had not seen.
+"""Fit the rule that turns readings into verdicts, on answers to questions that the models had not seen.
 
-    python -m training.fit_rule --shared ../shared/data --runs run/f0 run/f1 run/f2 --out grader/weights/rule.json
+    out=grader/weights/rule.json
+    python -m training.fit_rule --shared ../shared/data --runs run/f0 run/f1 run/f2 --judge-runs run/judge --out $out
 
-Each run holds the out-of-fold predictions of ``training.train_pair --holdout foldIofN``. Regressions are fitted by
-scikit-learn; what is printed comes from a second, grouped cross-validation of the regressions themselves.
+Each run holds predictions of ``training.train_pair --holdout foldIofN``, or of ``training.train_judge --holdout dev``,
+about questions that it had not seen. Regressions are fitted by scikit-learn; what is printed comes from a second,
+grouped cross-validation of the regressions themselves. The judge's share is the one with the least log loss on answers
+that neither model had seen.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ import gzip
 import json
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +30,13 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from grader import guard, surface
 from grader.entail import load_reader
+from grader.judge import JudgeFailure, LocalJudge
 from grader.match import (
     CLIP,
     CONTRADICTORY,
     CORRECT,
+    HALF,
+    LEAST,
     Reading,
     reference_features,
     rubric_features,
@@ -41,7 +49,9 @@ FOLDS = 5
 # What the references regression learns from, each group weighing the same; SAF and STITA lack five-way labels.
 SOURCES = {"scientsbank": "school", "beetle": "circuits", "authored": "attention", "indomain": "attention"}
 
-NOISY, NOISES_EACH = 60, 3
+NOISY, NOISES_EACH = {"tier": 60, "judge": 20}, 3  # questions, answers to each
+WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
+Ask = Callable[[str, str, list[str], str], np.ndarray]  # answer, question, statements, language
 
 
 @dataclass
@@ -96,20 +106,20 @@ def read(answers: list[Answer]) -> None:
         )
 
 
-def noise(answers: list[Answer], seed: int = 0) -> list[Answer]:
+def noise(answers: list[Answer], read: Ask, questions: int, seed: int = 0) -> list[Answer]:
     """Answers with no content to some of the questions, read by the weights that ship.
 
     No learner in the data writes such things, and a rule that never saw them may call them anything.
     """
-    rng, reader = random.Random(seed), load_reader()
+    rng = random.Random(seed)
     made = []
     by_question = {(a.pair.group, a.pair.lang): a for a in answers}
     for a in rng.sample(
-        sorted(by_question.values(), key=lambda a: a.pair.group + a.pair.lang), min(NOISY, len(by_question))
+        sorted(by_question.values(), key=lambda a: a.pair.group + a.pair.lang), min(questions, len(by_question))
     ):
         for text, verdict in rng.sample(NOISE, NOISES_EACH):
             statements = [*a.pair.statements[:6], *a.statements]
-            rows, at = reader.read(text, a.pair.question, statements), len(statements) - len(a.statements)
+            rows, at = read(text, a.pair.question, statements, a.pair.lang), len(statements) - len(a.statements)
             split = at + len(a.criteria)
             made.append(
                 Answer(
@@ -122,6 +132,25 @@ def noise(answers: list[Answer], seed: int = 0) -> list[Answer]:
                 )
             )
     return made
+
+
+def ask_tier(answer: str, question: str, statements: list[str], lang: str) -> np.ndarray:
+    """Read with the pair model that ships."""
+    del lang
+    return load_reader().read(answer, question, statements)
+
+
+def ask_judge(answer: str, question: str, statements: list[str], lang: str) -> np.ndarray:
+    """Read with the local judge that ships."""
+    rows = _judge().read(question, answer, statements, lang)  # type: ignore[arg-type]
+    if isinstance(rows, JudgeFailure):
+        raise SystemExit(rows.reason)
+    return np.array(rows)
+
+
+@cache
+def _judge() -> LocalJudge:
+    return LocalJudge.open()
 
 
 def clip(features: np.ndarray) -> np.ndarray:
@@ -157,6 +186,31 @@ def fit_rubric(graded: list[Answer]) -> tuple[dict, np.ndarray]:
     return fit(features, gold, groups, 0.3)
 
 
+def fit_references(answers: list[Answer]) -> tuple[dict, np.ndarray]:
+    """The verdict regression for questions with references alone; each kind of source weighs the same."""
+    features = np.stack([reference_features(a.reading) for a in answers])
+    gold, groups = np.array([a.verdict for a in answers]), np.array([a.pair.group for a in answers])
+    kinds = np.array([SOURCES[a.pair.source] for a in answers])
+    share = {kind: (kinds == kind).sum() for kind in set(kinds)}
+    return fit(features, gold, groups, 0.1, np.array([len(kinds) / len(share) / share[kind] for kind in kinds]))
+
+
+def fit_statements(graded: list[Answer], kind: str) -> tuple[dict, np.ndarray, np.ndarray]:
+    """The regression for ``criteria`` or ``misconceptions``, its probabilities in grouped folds, and the labels.
+
+    Misconceptions are looked for in contradictory answers alone.
+    """
+    among = graded if kind == "criteria" else [a for a in graded if a.verdict == CONTRADICTORY]
+    rows = [
+        (statement_features(p, a.reading, a.reading.criteria), held, a.pair.group)
+        for a in among
+        for p, held in getattr(a, kind)
+    ]
+    x, y, g = np.stack([r[0] for r in rows]), np.array([int(r[1]) for r in rows]), np.array([r[2] for r in rows])
+    saved, p = fit(x, y, g, 0.1)
+    return saved, p[:, 1], y
+
+
 def three(labels: np.ndarray) -> np.ndarray:
     return np.select([labels == 0, labels == 2], [0, 1], 2)
 
@@ -173,63 +227,97 @@ def show(name: str, gold: np.ndarray, guess: np.ndarray) -> None:
     )
 
 
+@dataclass
+class Fitted:
+    """One model's regressions, and what they say of answers whose question they had not seen.
+
+    Args:
+        saved: Sections of the rule file.
+        by_references: Answer's key to (label, probabilities) where its references alone are read.
+        by_rubric: The same where its rubric is.
+    """
+
+    saved: dict
+    by_references: dict[tuple, tuple[int, np.ndarray]]
+    by_rubric: dict[tuple, tuple[int, np.ndarray]]
+
+
+def load(shared: Path, runs: list[Path]) -> list[Answer]:
+    """Answers that a rule is fitted on, with what runs read of them."""
+    answers = collect(shared, Path(__file__).parent / "authored", runs)
+    answers = [a for a in answers if a.pair.source in SOURCES and not guard.screen(a.pair.answer).empty]
+    read(answers)
+    return answers
+
+
+def fit_reader(name: str, answers: list[Answer], ask: Ask) -> Fitted:
+    """Fit and print the regressions for one model's readings."""
+    print(f"== {name}")
+    parts = [a for a in answers if a.criteria], [a for a in answers if not a.criteria]
+    made = [a for part in parts for a in noise(part, ask, NOISY[name])]
+    read(made)
+    everything = [*answers, *made]
+    graded = [a for a in everything if a.criteria]
+    references, guess = fit_references(everything)
+    rubric, judged = fit_rubric(graded)
+    keys = [(a.pair.source, a.pair.id) if index < len(answers) else None for index, a in enumerate(everything)]
+    rubric_keys = [key for key, a in zip(keys, everything, strict=True) if a.criteria]
+    gold, source = np.array([a.verdict for a in everything]), np.array([a.pair.source for a in everything])
+    raw = np.stack([a.references[a.references[:, CORRECT].argmax()] for a in everything])
+    for s in SOURCES:
+        show(f"references: {s}", gold[source == s], guess[source == s])
+        show(f"  unfitted: {s}", gold[source == s], raw[source == s])
+    by_rubric = np.array([a.verdict for a in graded])
+    where = np.array([f"{a.pair.source} {a.pair.lang}" for a in graded])
+    for place in sorted(set(where)):
+        show(f"rubric: {place}", by_rubric[where == place], judged[where == place])
+    saved = {"rubric": rubric, "references": references}
+    for section, kind in (("criterion", "criteria"), ("misconception", "misconceptions")):
+        saved[section], p, y = fit_statements(graded, kind)
+        print(f"{kind}: accuracy {((p > HALF) == y).mean():.3f}, F1 {f1_score(y, p > HALF):.3f}, n {len(y)}")
+    return Fitted(
+        saved,
+        {key: (g, p) for key, g, p in zip(keys, gold.tolist(), guess, strict=True) if key},
+        {key: (g, p) for key, g, p in zip(rubric_keys, by_rubric.tolist(), judged, strict=True) if key},
+    )
+
+
+def pool(tier: np.ndarray, judge: np.ndarray, weight: float) -> np.ndarray:
+    """``grader.match.combine`` on the labels of many answers (N, 5)."""
+    scores = (1 - weight) * np.log(tier.clip(LEAST)) + weight * np.log(judge.clip(LEAST))
+    p = np.exp(scores - scores.max(1, keepdims=True))
+    return p / p.sum(1, keepdims=True)
+
+
+def fit_weight(tier: Fitted, judge: Fitted) -> float:
+    """The judge's share in ``grader.match.combine`` with the least log loss, on answers that neither had seen."""
+    losses = dict.fromkeys(WEIGHTS, 0.0)
+    for one, other in ((tier.by_references, judge.by_references), (tier.by_rubric, judge.by_rubric)):
+        both = sorted(one.keys() & other.keys())
+        gold = np.array([one[key][0] for key in both])
+        pair = [np.stack([by[key][1] for key in both]) for by in (one, other)]
+        for weight in WEIGHTS:
+            p = pool(*pair, weight)
+            losses[weight] -= float(np.log(p[np.arange(len(gold)), gold].clip(LEAST)).mean())
+            if weight in {0.0, 1.0, 0.75}:
+                show(f"judge's share {weight}", gold, p)
+    best = min(losses, key=lambda weight: losses[weight])
+    print("log loss by the judge's share:", {weight: round(loss / 2, 3) for weight, loss in losses.items()})
+    return best
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--shared", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, nargs="+", required=True)
+    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="of training.train_pair")
+    parser.add_argument("--judge-runs", type=Path, nargs="+", default=[], help="of training.train_judge")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    answers = collect(args.shared, Path(__file__).parent / "authored", args.runs)
-    answers = [a for a in answers if a.pair.source in SOURCES and not guard.screen(a.pair.answer).empty]
-    answers += noise([a for a in answers if a.criteria]) + noise([a for a in answers if not a.criteria])
-    read(answers)
-    graded = [a for a in answers if a.criteria]
-    groups = np.array([a.pair.group for a in answers])
-    gold = np.array([a.verdict for a in answers])
-    source = np.array([a.pair.source for a in answers])
-    features = np.stack([reference_features(a.reading) for a in answers])
-    kinds = np.array([SOURCES[s] for s in source])
-    share = {kind: (kinds == kind).sum() for kind in set(kinds)}
-    references, guess = fit(features, gold, groups, 0.1, np.array([len(kinds) / 3 / share[kind] for kind in kinds]))
-    for name in SOURCES:
-        show(f"references: {name}", gold[source == name], guess[source == name])
-        raw = np.stack([a.references[a.references[:, CORRECT].argmax()] for a in answers])
-        show(f"  unfitted: {name}", gold[source == name], raw[source == name])
-
-    gold = np.array([a.verdict for a in graded])
-    lang, source = np.array([a.pair.lang for a in graded]), np.array([a.pair.source for a in graded])
-    rubric, guess = fit_rubric(graded)
-    for s in ("authored", "indomain"):
-        for code in ("en", "es"):
-            chosen = (source == s) & (lang == code)
-            show(f"rubric: {s} {code}", gold[chosen], guess[chosen])
-    regressions = {}
-    for kind in ("criteria", "misconceptions"):
-        # Misconceptions are looked for in contradictory answers alone.
-        among = graded if kind == "criteria" else [a for a in graded if a.verdict == CONTRADICTORY]
-        rows = [
-            (statement_features(p, a.reading, a.reading.criteria), held, a.pair.group)
-            for a in among
-            for p, held in getattr(a, kind)
-        ]
-        x, y, g = np.stack([r[0] for r in rows]), np.array([int(r[1]) for r in rows]), np.array([r[2] for r in rows])
-        regressions[kind], p = fit(x, y, g, 0.1)
-        right = (p[:, 1] > 0.5) == y
-        print(f"{kind}: accuracy {right.mean():.3f}, F1 {f1_score(y, p[:, 1] > 0.5):.3f}, n {len(y)}")
-    confidence, right = guess.max(1), guess.argmax(1) == gold
-    for low in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9):
-        kept = confidence >= low
-        print(
-            f"confidence >= {low}: {kept.mean():.2f} of answers, accuracy {right[kept].mean():.3f},"
-            f" mean confidence {confidence[kept].mean():.3f}"
-        )
-    saved = {
-        "rubric": rubric,
-        "references": references,
-        "criterion": regressions["criteria"],
-        "misconception": regressions["misconceptions"],
-        "review_below": 0.7,
-    }
+    tier = fit_reader("tier", load(args.shared, args.runs), ask_tier)
+    saved = {**tier.saved, "review_below": 0.7}
+    if args.judge_runs:
+        judge = fit_reader("judge", load(args.shared, args.judge_runs), ask_judge)
+        saved |= {"judge": judge.saved, "judge_weight": fit_weight(tier, judge)}
     args.out.write_text(json.dumps(saved) + "\n")
 
 

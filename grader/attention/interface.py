@@ -108,6 +108,7 @@ def attend_layer(
     is_causal: bool | None = None,
     cu_seq_lens_q: Tensor | None = None,
     cu_seq_lens_k: Tensor | None = None,
+    key_index: Tensor | None = None,
     **options: object,
 ) -> tuple[Tensor, None]:
     """Compute one attention layer; called by transformers.
@@ -123,6 +124,8 @@ def attend_layer(
         is_causal: Whether a query sees only keys up to its own position; the layer knows by default.
         cu_seq_lens_q: Where B = 1 holds packed sequences: 0, then the end of each.
         cu_seq_lens_k: The same for the keys.
+        key_index: Where packed sequences share keys: integer (M,), which of the S keys each of them sees, sequence
+            after sequence, cut at ``cu_seq_lens_k``.
         options: Others of transformers.
 
     Returns:
@@ -144,6 +147,8 @@ def attend_layer(
     if query.shape[0] != 1:
         raise ArgumentError(f"query: packed sequences come as a batch of 1, got {query.shape[0]}")
     query, key, value = (x[0] for x in by_token)
+    if key_index is not None:
+        key, value = key[key_index], value[key_index]
     out = attend_varlen(query, key, value, cu_seq_lens_q, cu_seq_lens_k, causal=causal, scale=scaling)
     return out[None], None
 

@@ -5,6 +5,7 @@ from grader.batch.drain import Drain, Interrupted
 from grader.batch.equal import GradedOnce
 from grader.batch.journal import DamagedJournalError, Journal
 from grader.batch.local import AnswerGrader, grade_stream
+from grader.batch.ray import RayEngine, RaySettings, SubmissionFile
 from grader.batch.resume import InputFile, Start, begin_run, finish_run, grade_missing, open_journal
 from grader.batch.sinks import output_format, write_grades, write_jsonl
 from grader.batch.tally import Tally
@@ -17,7 +18,10 @@ __all__ = [
     "InputFile",
     "Interrupted",
     "Journal",
+    "RayEngine",
+    "RaySettings",
     "Start",
+    "SubmissionFile",
     "Tally",
     "begin_run",
     "finish_run",

@@ -143,6 +143,12 @@ class Journal:
         with self._errors():
             return self._db.execute("SELECT 1 FROM outcomes WHERE place = ?", (place,)).fetchone() is not None
 
+    def places(self) -> Iterator[int]:
+        """The places that :meth:`holds` affirms, in order."""
+        with self._errors(), closing(self._db.execute("SELECT place FROM outcomes ORDER BY place")) as rows:
+            for (place,) in rows:
+                yield int(place)
+
     def add(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         """Keep the outcomes of one window, all or none; they are on the disk when this returns.
 

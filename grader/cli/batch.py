@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,7 +18,16 @@ import typer
 from grader.cli.batch_summary import print_summary
 from grader.cli.console import print_error
 from grader.cli.doubt import CalibrationOption, MaxErrorOption, open_doubt
+from grader.cli.engine import (
+    EngineOption,
+    RayActorsOption,
+    RayBatchSizeOption,
+    RayNumGpusOption,
+    choose_ray,
+    open_engine,
+)
 from grader.cli.options import (
+    AttentionOption,
     JudgeMaxCallsOption,
     JudgeModelOption,
     JudgeOption,
@@ -32,14 +42,14 @@ from grader.cli.options import (
 from grader.cli.progress import row_progress
 from grader.errors import GraderError
 from grader.judge.settings import JudgeSettings, choose_judge
+from grader.model_attention import Attention
 
 if TYPE_CHECKING:
-    from grader.batch import InputFile, Journal, Start, Tally
+    from grader.batch import InputFile, Journal, RaySettings, Start, Tally
     from grader.doubt import Doubt
     from grader.grade import Grader
     from grader.schema import Outcome, Quiz, Rubric, Submission, Unscored
 
-Engine = Literal["local"]
 InFormat = Literal["jsonl", "csv", "parquet"]
 _STDIN = _STDOUT = "-"
 _ROWS_PER_UPDATE = 16
@@ -53,7 +63,6 @@ OutOption = Annotated[
         "--out", metavar="GRADES", help="A .jsonl, .csv (.gz after either compresses) or .parquet file; - prints lines."
     ),
 ]
-EngineOption = Annotated[Engine, typer.Option("--engine", help="Where to grade.")]
 LimitOption = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Grade the first N rows only.")]
 InFormatOption = Annotated[
     InFormat | None, typer.Option("--in-format", help="Format of SUBMISSIONS; told from its name unless named.")
@@ -77,8 +86,10 @@ class _Request:
         out: Path of the grades, or ``-``.
         course: Quiz and rubric.
         tier: Models to grade with.
+        attention: What they run on.
         doubt: Calibrates confidence.
         judge: Asked too, where there is one.
+        ray: The cluster to grade on; ``None`` for this process.
         limit: Rows to stop after, if any.
         in_format: Format of the submissions, where it was named.
         start: What to do with what an earlier run left.
@@ -88,8 +99,10 @@ class _Request:
     out: str
     course: tuple[Quiz, Rubric]
     tier: Tier
+    attention: Attention
     doubt: Doubt
     judge: JudgeSettings | None
+    ray: RaySettings | None
     limit: int | None
     in_format: InFormat | None
     start: Start
@@ -111,13 +124,17 @@ def batch(
     out: OutOption,
     rubrics: RubricsOption = None,
     tier: TierOption = "embedded",
+    attention: AttentionOption = "sdpa",
     calibration: CalibrationOption = None,
     max_error: MaxErrorOption = None,
     judge: JudgeOption = "none",
     judge_when: JudgeWhenOption = "unsure",
     judge_max_calls: JudgeMaxCallsOption = None,
     judge_model: JudgeModelOption = None,
-    engine: EngineOption = "local",  # noqa: ARG001 -- the one engine there is
+    engine: EngineOption = "local",
+    ray_actors: RayActorsOption = None,
+    ray_num_gpus: RayNumGpusOption = None,
+    ray_batch_size: RayBatchSizeOption = None,
     limit: LimitOption = None,
     in_format: InFormatOption = None,
     as_json: SummaryOption = False,
@@ -133,12 +150,17 @@ def batch(
         raise GraderError("--json and --out - both print on standard output: choose one")
     if out == _STDOUT and start != "new":
         raise GraderError("--out - keeps no journal, so there is nothing to resume or restart: name a file")
+    ray = choose_ray(engine, actors=ray_actors, num_gpus=ray_num_gpus, batch_size=ray_batch_size)
+    if out == _STDOUT and ray is not None:
+        raise GraderError("--engine ray puts its grades in order in a file: name one with --out")
     asked = choose_judge(judge, when=judge_when, max_calls=judge_max_calls, model=judge_model)
     tally = Tally()
     rows = _read_rows(submissions, in_format, limit)
     course = load_course(quiz, rubrics)
     doubt = open_doubt(course, tier=tier, judge=asked, calibration=calibration, max_error=max_error)
-    request = _Request(submissions, out, course, tier, doubt, asked, limit, in_format, start)
+    request = _Request(submissions, out, course, tier, attention, doubt, asked, ray, limit, in_format, start)
+    if ray is not None and request.final:
+        raise GraderError(f"not with --engine ray: {request.final}")
     with row_progress(submissions, limit, shown=not (out == _STDOUT and sys.stdout.isatty())) as advance:
         if out == _STDOUT:
             _print_grades(request, rows, tally, advance)
@@ -165,14 +187,19 @@ def _read_rows(source: str, in_format: InFormat | None, limit: int | None) -> It
     return islice(read_submissions(source, format=in_format), limit)
 
 
-def _open_grader(request: _Request, tally: Tally) -> Grader:
-    started = time.perf_counter()
-    grader = open_grader(*request.course, tier=request.tier, doubt=request.doubt, judge=request.judge)
-    tally.load_s = time.perf_counter() - started
-    return grader
+def _opener(request: _Request) -> partial[Grader]:
+    """Name what opens the grader, here or in another process."""
+    return partial(
+        open_grader,
+        *request.course,
+        tier=request.tier,
+        attention=request.attention,
+        doubt=request.doubt,
+        judge=request.judge,
+    )
 
 
-def _settings(request: _Request, grader: Grader, file: InputFile | None) -> dict[str, str]:
+def _settings(request: _Request, revision: str, file: InputFile | None) -> dict[str, str]:
     """Everything that decides the grades of a run, by the names that a refusal shows."""
     from grader import __version__
 
@@ -182,7 +209,8 @@ def _settings(request: _Request, grader: Grader, file: InputFile | None) -> dict
         "rubric": rubric.digest,
         "grader": __version__,
         "tier": request.tier,
-        "models": grader.revision,
+        "attention": request.attention,
+        "models": revision,
         "limit": "" if request.limit is None else str(request.limit),
     }
     if request.judge is not None:
@@ -202,8 +230,10 @@ def _print_grades(
     from grader.batch import GradedOnce, grade_stream, write_jsonl
 
     first = list(islice(rows, 1))  # a file that cannot be read is known before the models load
-    grader = _open_grader(request, tally)
+    opening = time.perf_counter()
+    grader = _opener(request)()
     started = time.perf_counter()
+    tally.load_s = started - opening
 
     def timed() -> Iterator[Outcome]:
         for outcome in _count(grade_stream(chain(first, rows), GradedOnce(grader)), tally):
@@ -246,15 +276,20 @@ def _run(
     file: InputFile | None,
     window: Callable[[], AbstractContextManager[None]],
 ) -> None:
-    from grader.batch import GradedOnce, begin_run, finish_run, grade_missing, open_journal, write_grades
+    from grader.batch import SubmissionFile, begin_run, finish_run, open_journal, write_grades
 
     target = Path(request.out)
-    with open_journal(target, request.start) as journal:
-        grader = _open_grader(request, tally)
+    opening = time.perf_counter()
+    source = SubmissionFile(Path(request.source).absolute(), request.in_format, request.limit)
+    with (
+        open_journal(target, request.start) as journal,
+        open_engine(rows, source, _opener(request), ray=request.ray) as engine,
+    ):
         started = time.perf_counter()
-        begin_run(journal, target, _settings(request, grader, file), request.start)
+        tally.load_s = started - opening
+        begin_run(journal, target, _settings(request, engine.revision, file), request.start)
         with _keep(journal, resumable=file is not None):
-            for done, graded in grade_missing(rows, GradedOnce(grader), journal, window=window):
+            for done, graded in engine.grade_missing(journal, window=window):
                 tally.run_rows += graded
                 advance(done)
         if file is not None:

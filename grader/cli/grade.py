@@ -11,6 +11,7 @@ import typer
 from grader.cli.console import print_json, results
 from grader.cli.doubt import CalibrationOption, MaxErrorOption, open_doubt
 from grader.cli.options import (
+    AttentionOption,
     JsonOption,
     JudgeMaxCallsOption,
     JudgeModelOption,
@@ -69,6 +70,7 @@ def grade(
     lang: LangOption = None,
     rubrics: RubricsOption = None,
     tier: TierOption = "embedded",
+    attention: AttentionOption = "sdpa",
     calibration: CalibrationOption = None,
     max_error: MaxErrorOption = None,
     judge: JudgeOption = "none",
@@ -85,7 +87,8 @@ def grade(
     doubt = open_doubt((course, rubric), tier=tier, judge=asked, calibration=calibration, max_error=max_error)
     from grader.records import to_record
 
-    (outcome,) = open_grader(course, rubric, tier=tier, doubt=doubt, judge=asked).grade([submission])
+    grader = open_grader(course, rubric, tier=tier, attention=attention, doubt=doubt, judge=asked)
+    (outcome,) = grader.grade([submission])
     if as_json:
         print_json(to_record(outcome))
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from grader.judge.settings import JudgeSettings, When
+from grader.model_attention import Attention
 from grader.schema import Lang, Rubric
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ RubricsOption = Annotated[
     Path | None, typer.Option("--rubrics", metavar="FILE", help="Rubric file; the one beside the quiz unless named.")
 ]
 TierOption = Annotated[Tier, typer.Option("--tier", help="Models to grade with; embedded needs no model hub.")]
+AttentionOption = Annotated[
+    Attention,
+    typer.Option("--attention", help="What models compute attention with: PyTorch's kernel, or grader.attention."),
+]
 LangOption = Annotated[Lang | None, typer.Option("--lang", help="Language of the answer; detected unless named.")]
 JudgeOption = Annotated[
     str,
@@ -46,7 +51,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def open_grader(
-    quiz: Quiz, rubric: Rubric, *, tier: Tier, doubt: Doubt | None = None, judge: JudgeSettings | None = None
+    quiz: Quiz,
+    rubric: Rubric,
+    *,
+    tier: Tier,
+    attention: Attention,
+    doubt: Doubt | None = None,
+    judge: JudgeSettings | None = None,
 ) -> Grader:
     """Open the grader that a command's options ask for.
 
@@ -55,7 +66,7 @@ def open_grader(
     """
     from grader.grade import Grader
 
-    return Grader.open(quiz, rubric, tier=tier, doubt=doubt, judge=judge)
+    return Grader.open(quiz, rubric, tier=tier, attention=attention, doubt=doubt, judge=judge)
 
 
 def load_course(quiz: str, rubrics: Path | None) -> tuple[Quiz, Rubric]:

@@ -34,11 +34,15 @@ def check(
 ) -> None:
     """Check quiz and rubric files; print every fault with file, line and field.
 
-    With --attack, files without faults are attacked. It fails where an order to the grader raised any grade.
+    In files without faults the facts that quizzes name are run, and the keys held against them. With --attack, files
+    that stand this are attacked. It fails where an order to the grader raised any grade.
     """
-    from grader.load import check_files
+    from grader.load import check_facts, check_files
 
-    faults = check_files(files)
+    faults, ran = check_files(files), 0
+    if not faults:
+        proof = check_facts(files)
+        faults, ran = proof.faults, len(proof.ran)
     if attack and not faults:
         from grader.cli.attack import attack_files
 
@@ -52,7 +56,7 @@ def check(
     else:
         for fault in faults:
             print_line(str(fault))
-        messages().print(f"{len(files)} checked, {len(faults)} faults")
+        messages().print(f"{len(files)} checked, {ran} facts run, {len(faults)} faults")
     if faults:
         raise typer.Exit(1)
 

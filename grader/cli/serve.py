@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from grader.cli.options import (
+    AttentionOption,
     JudgeMaxCallsOption,
     JudgeModelOption,
     JudgeOption,
@@ -30,6 +31,7 @@ def serve(
     host: HostOption = "127.0.0.1",
     port: PortOption = 7860,
     tier: TierOption = "embedded",
+    attention: AttentionOption = "sdpa",
     judge: JudgeOption = "none",
     judge_when: JudgeWhenOption = "unsure",
     judge_max_calls: JudgeMaxCallsOption = None,
@@ -41,7 +43,7 @@ def serve(
 
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _stop)
-    serve_page(host, port, open_grader=partial(open_grader, tier=tier, judge=asked))
+    serve_page(host, port, open_grader=partial(open_grader, tier=tier, attention=attention, judge=asked))
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:

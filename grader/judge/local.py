@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from grader.judge.examples import EXAMPLES
 from grader.judge.layout import LAYOUT_VERSION, Encode, Layout, encode_texts
 from grader.judge.reading import VERDICTS, JudgeFailure, Probabilities
+from grader.model_attention import Attention
 from grader.schema import Lang, Verdict
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class LocalJudge:
         classify: Last hidden states (statements, hidden), float32, to logits (statements, 5).
         prefaces: Token ids before the question, by language; empty where the model was trained to judge.
         identity: What decides a verdict.
+        attention: What the model runs on; it is switched to it.
     """
 
     def __init__(
@@ -54,19 +56,32 @@ class LocalJudge:
         *,
         prefaces: Mapping[Lang, Sequence[int]],
         identity: str,
+        attention: Attention = "sdpa",
     ) -> None:
+        if attention == "ours":
+            from grader.attention.interface import use_attention
+
+            use_attention(model)
+        self._attention = attention
         self._model, self._encode, self._classify = model, encode, classify
         self._layout, self._prefaces = Layout.of(encode), prefaces
         self._known: dict[Lang, DynamicCache] = {}
         self._identity = identity
 
     @classmethod
-    def open(cls, *, adapter_folder: Path | None = ADAPTER_FOLDER, device: str | None = None) -> LocalJudge:
+    def open(
+        cls,
+        *,
+        adapter_folder: Path | None = ADAPTER_FOLDER,
+        device: str | None = None,
+        attention: Attention = "sdpa",
+    ) -> LocalJudge:
         """Load the base (the first time it is downloaded and converted) and the adapter.
 
         Args:
             adapter_folder: What ``training.export_judge`` wrote; ``None`` for the base as it comes.
             device: ``cpu`` or ``cuda``; by default ``cuda`` where there is one.
+            attention: What the model runs on.
 
         Raises:
             ModelUnavailableError: The base cannot be had, or the adapter is missing or damaged.
@@ -76,21 +91,26 @@ class LocalJudge:
 
         device = device or best_device()
         if adapter_folder is None:
-            return cls.untrained(*load_base(base_folder(), device), identity=identify(None, device))
+            identity = identify(None, device, attention)
+            return cls.untrained(*load_base(base_folder(), device), identity=identity, attention=attention)
         adapter = load_adapter(adapter_folder)
         model, encode = load_base(base_folder(), device)
         merge(model, adapter)
         head = build_head(adapter, model.config.hidden_size, device)
-        return cls(model, encode, head, prefaces={}, identity=identify(adapter, device))
+        identity = identify(adapter, device, attention)
+        return cls(model, encode, head, prefaces={}, identity=identity, attention=attention)
 
     @classmethod
-    def untrained(cls, model: Qwen2Model, encode: Encode, *, identity: str) -> LocalJudge:
+    def untrained(
+        cls, model: Qwen2Model, encode: Encode, *, identity: str, attention: Attention = "sdpa"
+    ) -> LocalJudge:
         """Make a judge of a model as it comes: worked examples first, then its next word out of five.
 
         Args:
             model: Has its output tied to its word embeddings.
             encode: Of the model.
             identity: What decides a verdict.
+            attention: What the model runs on.
 
         Raises:
             ValueError: Two of the words begin with the same token.
@@ -101,7 +121,14 @@ class LocalJudge:
         choices = model.embed_tokens.weight[words].float()
         layout = Layout.of(encode)
         prefaces: dict[Lang, list[int]] = {lang: _preface(layout, encode, lang) for lang in EXAMPLES}
-        return cls(model, encode, lambda states: states @ choices.T, prefaces=prefaces, identity=identity)
+        return cls(
+            model,
+            encode,
+            lambda states: states @ choices.T,
+            prefaces=prefaces,
+            identity=identity,
+            attention=attention,
+        )
 
     @property
     def identity(self) -> str:
@@ -152,11 +179,19 @@ class LocalJudge:
         out: torch.Tensor = self._model(
             input_ids=packed.ids.to(device),
             position_ids=packed.positions.to(device),
-            attention_mask=packed.mask.to(device),
+            **{name: tensor.to(device) for name, tensor in self._seen(packed).items()},
             past_key_values=known,
             use_cache=known is not None,
         ).last_hidden_state
         return out
+
+    def _seen(self, packed: Packed) -> dict[str, torch.Tensor]:
+        """Say which tokens see which, in the words of the attention that the model runs on."""
+        if self._attention == "sdpa":
+            return {"attention_mask": packed.mask}
+        nothing_padded = packed.mask.new_ones(1, packed.mask.shape[-1])
+        packing = {"cu_seq_lens_q": packed.ends_q, "cu_seq_lens_k": packed.ends_k, "key_index": packed.keys}
+        return {"attention_mask": nothing_padded, **packing}
 
     def _preface_cache(self, lang: Lang) -> DynamicCache | None:
         """Keys and values of the worked examples, computed once a language; a copy, since a pass extends it."""
@@ -173,11 +208,12 @@ class LocalJudge:
         return copy.deepcopy(self._known[lang])
 
 
-def check_local(adapter_folder: Path | None) -> str:
+def check_local(adapter_folder: Path | None, attention: Attention) -> str:
     """See that the base and the adapter are there, without loading the base.
 
     Args:
         adapter_folder: ``None`` where none is wanted.
+        attention: What the model will run on.
 
     Returns:
         The identity that the judge will have.
@@ -190,16 +226,17 @@ def check_local(adapter_folder: Path | None) -> str:
 
     adapter = None if adapter_folder is None else load_adapter(adapter_folder)
     base_folder()
-    return identify(adapter, best_device())
+    return identify(adapter, best_device(), attention)
 
 
-def identify(adapter: Adapter | None, device: str) -> str:
-    """Base, adapter or worked examples, layout, number format and kind of device."""
+def identify(adapter: Adapter | None, device: str, attention: Attention) -> str:
+    """Base, adapter or worked examples, layout, number format, kind of device, and attention if it is ours."""
     from grader.judge.base import SHA256
 
     examples = hashlib.sha256(repr((WORDS, EXAMPLES)).encode()).hexdigest()
     taught = f"examples:{examples[:16]}" if adapter is None else f"adapter:{adapter.digest[:16]}"
-    return f"local:{SHA256[:16]}:{taught}:layout{LAYOUT_VERSION}:bfloat16:{device}"
+    noted = ":attention-ours" if attention == "ours" else ""
+    return f"local:{SHA256[:16]}:{taught}:layout{LAYOUT_VERSION}:bfloat16:{device}{noted}"
 
 
 def best_device() -> str:

@@ -21,12 +21,19 @@ class Packed:
         positions: (1, T) where each token would stand if its ending were the only one.
         mask: (1, 1, T, P + T) added to attention scores: 0 or the lowest number; P tokens were cached before.
         last: (endings,) index in T of each ending's last token.
+        ends_q: int32 (endings + 2,) 0, then where the beginning and each ending end in T.
+        ends_k: The same in ``keys``.
+        keys: Which of the P + T tokens the beginning sees, then each ending: what ``mask`` says, for attention that
+            knows no masks. The last one that a token sees is itself.
     """
 
     ids: torch.Tensor
     positions: torch.Tensor
     mask: torch.Tensor
     last: torch.Tensor
+    ends_q: torch.Tensor
+    ends_k: torch.Tensor
+    keys: torch.Tensor
 
 
 def pack(beginning: Sequence[int], endings: Sequence[Sequence[int]], *, cached: int, dtype: torch.dtype) -> Packed:
@@ -55,7 +62,22 @@ def pack(beginning: Sequence[int], endings: Sequence[Sequence[int]], *, cached: 
     seen = torch.cat((torch.ones(len(owner), cached, dtype=torch.bool), seen.tril()), dim=1)
     mask = torch.zeros(seen.shape, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)
     ids = torch.tensor([[*beginning, *(token for ending in endings for token in ending)]])
-    return Packed(ids, torch.tensor([positions]), mask[None, None], torch.tensor(last))
+    return Packed(
+        ids, torch.tensor([positions]), mask[None, None], torch.tensor(last), *_keys(beginning, endings, cached)
+    )
+
+
+def _keys(
+    beginning: Sequence[int], endings: Sequence[Sequence[int]], cached: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """List which keys each part sees; see :class:`Packed`."""
+    shared = range(cached + len(beginning))
+    ends_q, ends_k, keys = [0, len(beginning)], [0, len(shared)], [*shared]
+    for ending in endings:
+        keys += [*shared, *range(cached + ends_q[-1], cached + ends_q[-1] + len(ending))]
+        ends_q.append(ends_q[-1] + len(ending))
+        ends_k.append(len(keys))
+    return torch.tensor(ends_q, dtype=torch.int32), torch.tensor(ends_k, dtype=torch.int32), torch.tensor(keys)
 
 
 def share_out(endings: Sequence[Sequence[int]], room: int) -> Iterator[list[Sequence[int]]]:

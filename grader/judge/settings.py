@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from grader.errors import GraderError
+from grader.model_attention import Attention
 from grader.plain import clean_line
 
 if TYPE_CHECKING:
@@ -53,8 +54,12 @@ def choose_judge(
     return None if name == "none" else JudgeSettings(name, when, max_calls, model)
 
 
-def open_bench(settings: JudgeSettings) -> Bench:
+def open_bench(settings: JudgeSettings, attention: Attention = "sdpa") -> Bench:
     """See that a judge can be had; what is slow about it loads with the first answer.
+
+    Args:
+        settings: Which judge, and when.
+        attention: What a judge on this machine runs on.
 
     Raises:
         GraderError: It cannot be had; the message says how to get it.
@@ -65,11 +70,11 @@ def open_bench(settings: JudgeSettings) -> Bench:
         from grader.judge.local import ADAPTER_FOLDER, check_local
 
         adapter = ADAPTER_FOLDER if settings.name == LOCAL else None
-        identity = check_local(adapter)
+        identity = check_local(adapter, attention)
         return Bench(
             settings.name,
             identity,
-            lambda: _load_local(trained=settings.name == LOCAL),
+            lambda: _load_local(trained=settings.name == LOCAL, attention=attention),
             when=settings.when,
             max_calls=settings.max_calls,
         )
@@ -82,8 +87,8 @@ def open_bench(settings: JudgeSettings) -> Bench:
 
 
 @cache
-def _load_local(*, trained: bool) -> LocalJudge:
+def _load_local(*, trained: bool, attention: Attention) -> LocalJudge:
     """Load the judge on this machine once, however many quizzes ask it."""
     from grader.judge.local import ADAPTER_FOLDER, LocalJudge
 
-    return LocalJudge.open(adapter_folder=ADAPTER_FOLDER if trained else None)
+    return LocalJudge.open(adapter_folder=ADAPTER_FOLDER if trained else None, attention=attention)

@@ -4,6 +4,7 @@ Quizzes and rubrics are read whole and every fault is reported at once; submissi
 """
 
 from grader.load.check import check_files
+from grader.load.facts import FactCheck, check_facts
 from grader.load.json_schema import schema_drift, write_schemas
 from grader.load.labels import read_labels
 from grader.load.quiz import load_quiz
@@ -12,7 +13,9 @@ from grader.load.sources import Format
 from grader.load.submissions import read_submissions
 
 __all__ = [
+    "FactCheck",
     "Format",
+    "check_facts",
     "check_files",
     "load_quiz",
     "load_rubric",

@@ -17,7 +17,7 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from grader.attention import ArgumentError, ImplUnavailableError
+from grader.attention import ArgumentError, ImplUnavailableError, attend
 from grader.attention.interface import NAME, attend_layer, encode_packed, padding_mask, use_attention
 
 SIZES = {
@@ -140,6 +140,20 @@ def test_options_that_would_change_the_result_are_refused():
     ends = torch.tensor([0, 3])
     with pytest.raises(ArgumentError, match="query: packed sequences come as a batch of 1, got 2"):
         attend_layer(torch.nn.Module(), *[torch.zeros(2, 2, 3, 4)] * 3, None, cu_seq_lens_q=ends, is_causal=False)
+
+
+def test_packed_sequences_may_share_keys():
+    generator = torch.Generator().manual_seed(0)
+    query = torch.randn(1, 4, 3, 8, generator=generator)
+    key, value = torch.randn(2, 1, 2, 5, 8, generator=generator)
+    ends = {"cu_seq_lens_q": torch.tensor([0, 1, 3]), "cu_seq_lens_k": torch.tensor([0, 3, 7])}
+    seen = ([0, 1, 2], [0, 1, 3, 4])
+    packed, _ = attend_layer(
+        torch.nn.Module(), query, key, value, None, is_causal=True, key_index=torch.tensor(seen[0] + seen[1]), **ends
+    )
+    for rows, keys in zip((slice(0, 1), slice(1, 3)), seen, strict=True):
+        alone = attend(query[:, :, rows], key[:, :, keys], value[:, :, keys], causal=True)
+        assert torch.equal(packed[:, rows], alone.transpose(1, 2))
 
 
 def test_masks_that_are_neither_bidirectional_nor_causal_to_the_end_are_refused():

@@ -94,3 +94,15 @@ def test_a_quiz_of_choices_only_is_a_callers_mistake(run_without_models, tmp_pat
     result = run_without_models("quiz", "check", "--attack", path)
     assert result.exit_code != 0
     assert "no quiz among these files has a free question" in f"{result.stderr}{result.exception}"
+
+
+def test_a_key_that_its_fact_refutes_fails_the_check(run_without_models, quiz):
+    quiz.write_text(quiz.read_text(encoding="utf-8") + "    fact: sram-residents\n", encoding="utf-8")
+    proved = run_without_models("quiz", "check", quiz)
+    assert (proved.exit_code, proved.stdout) == (0, "")
+    assert "1 facts run" in proved.stderr
+    quiz.write_text(quiz.read_text(encoding="utf-8").replace("answer: [2, 3]", "answer: [1]"), encoding="utf-8")
+    refuted = run_without_models("quiz", "check", "--json", quiz)
+    assert refuted.exit_code == 1
+    (fault,) = json.loads(refuted.stdout)
+    assert (fault["line"], fault["field"]) == (14, "questions[1].answer")

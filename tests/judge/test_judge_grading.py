@@ -8,7 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from judge_fakes import MYTH, STATEMENTS, FakeJudge, answers, bench_of, course, grader_of
+from judge_fakes import (
+    MYTH,
+    STATEMENTS,
+    FakeEmbedder,
+    FakeJudge,
+    FakeReader,
+    answers,
+    bench_of,
+    course,
+    grader_of,
+)
 from judge_server import FakeJudge as Server
 from judge_server import completion, verdicts
 
@@ -130,8 +140,8 @@ def test_a_rule_without_a_section_for_the_judge_is_read_and_so_is_one_with_it():
 def asked(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Grader:
     """A grader whose judge is behind a URL, with its replies kept in a folder of the test."""
     monkeypatch.setattr("platformdirs.user_cache_path", lambda _name: tmp_path)
-    monkeypatch.setattr("grader.entail.load_reader", grader_of(None)._reader)
-    monkeypatch.setattr("grader.embed.load_embedder", grader_of(None)._embedder)
+    monkeypatch.setattr("grader.entail.load_reader", lambda _attention: FakeReader())
+    monkeypatch.setattr("grader.embed.load_embedder", lambda _attention: FakeEmbedder())
     server.replies = [(200, {}, json.dumps({"data": [{"id": "m"}]}).encode())]
     grader = Grader.open(*course(), judge=JudgeSettings(server.url, when="always"))
     assert load_rule().judge_weight == 0.5

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from grader.judge import JudgeFailure, LocalJudge
 from grader.judge.adapter import Adapter, build_head, load_adapter, merge
 from grader.judge.head import JudgeHead
 from grader.judge.layout import LAYOUT_VERSION
-from grader.judge.local import WORDS
+from grader.judge.local import WORDS, identify
 from grader.judge.packing import pack, share_out
 
 QUESTION, ANSWER = "Why does ice float?", "It is less dense than water."
@@ -58,6 +60,20 @@ def alone(model, head, question: str, answer: str, statement: str) -> torch.Tens
 def test_statements_read_together_are_read_as_if_alone(judge, model, head):
     for statement, p in zip(STATEMENTS, judge.read(QUESTION, ANSWER, STATEMENTS, "en"), strict=True):
         torch.testing.assert_close(torch.tensor(p), alone(model, head, QUESTION, ANSWER, statement))
+
+
+@pytest.mark.parametrize("preface", ["", "Some examples.\n\n"])
+def test_on_our_attention_it_reads_the_same(model, head, preface):
+    prefaces = {"en": list(preface.encode())}
+    sdpa = LocalJudge(model, encode, head, prefaces=prefaces, identity="test")
+    ours = LocalJudge(copy.deepcopy(model), encode, head, prefaces=prefaces, identity="test", attention="ours")
+    read = sdpa.read(QUESTION, ANSWER, STATEMENTS, "en")
+    assert model.config._attn_implementation == "sdpa"
+    torch.testing.assert_close(torch.tensor(ours.read(QUESTION, ANSWER, STATEMENTS, "en")), torch.tensor(read))
+
+
+def test_the_identity_names_our_attention_and_no_other():
+    assert identify(None, "cpu", "ours") == identify(None, "cpu", "sdpa") + ":attention-ours"
 
 
 def test_probabilities_sum_to_one_and_differ(judge):
@@ -123,6 +139,11 @@ def test_an_ending_sees_the_beginning_and_itself_only():
     assert seen == [[1, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 0], [1, 1, 1, 0, 0, 1]]
     assert packed.positions.tolist() == [[1, 2, 3, 4, 3]]
     assert packed.last.tolist() == [3, 4]
+    ends_q, ends_k = packed.ends_q.tolist(), packed.ends_k.tolist()
+    for part, (start, stop) in enumerate(pairwise(ends_q)):
+        keys = packed.keys[ends_k[part] : ends_k[part + 1]].tolist()
+        assert keys == [place for place, visible in enumerate(seen[stop - 1]) if visible]
+        assert keys[len(keys) - (stop - start) :] == [place + 1 for place in range(start, stop)]
 
 
 def test_an_empty_ending_is_the_callers_mistake():
@@ -150,8 +171,6 @@ def tensors(head) -> dict[str, torch.Tensor]:
 
 
 def test_an_adapter_is_read_whole_and_added(model, tensors, tmp_path):
-    import copy
-
     write_adapter(tmp_path, tensors)
     adapter = load_adapter(tmp_path)
     assert (adapter.scale, set(adapter.tensors)) == (2.0, set(tensors))
@@ -198,8 +217,6 @@ def test_an_adapter_for_another_layout_is_refused(tensors, tmp_path):
 
 @pytest.mark.parametrize("layer", ["layers.9.mlp.down_proj", "layers.0.mlp.up_proj"])
 def test_an_adapter_of_another_base_is_refused(model, layer):
-    import copy
-
     tensors = {f"{layer}.a": torch.zeros(2, 48), f"{layer}.b": torch.zeros(32, 2)}
     with pytest.raises(ModelUnavailableError, match="does not fit"):
         merge(copy.deepcopy(model), Adapter(tensors, 1.0, ""))
