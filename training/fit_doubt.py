@@ -8,10 +8,11 @@
 
 The first form grades the authored and the in-domain answers as ``benchmarks/grading.py`` does: readings from the run
 that held the question out, verdicts from regressions of ``training.fit_rule`` that held it out too. The second does so
-with the local judge beside the tier, on the answers whose questions neither had seen. The third takes what any other tier or judge made, one JSON object a line: ``group`` (the question), ``lang``, ``confidence`` (of the
-verdict, before any calibration), ``right`` (of the five-way verdict) and, unless it is ``rubric``, ``basis``. What
-the guard leaves empty has no confidence and does not belong there. Either replaces the entry of its grader in
-``--out`` and keeps the others.
+with the local judge beside the tier, on the answers whose questions neither had seen. The third takes what any other
+tier or judge made, one JSON object a line: ``group`` (the question), ``lang``, ``confidence`` (of the verdict, before
+any calibration), ``right`` (of the five-way verdict) and, unless it is ``rubric``, ``basis``. What the guard leaves
+empty has no confidence and does not belong there. Each replaces the entry of its grader in ``--out`` and keeps the
+others.
 
 What is printed is cross-validated by question: the map, and the threshold of a wanted error, come from other questions.
 """
