@@ -18,24 +18,25 @@ The peers are fitted for each kind of source and language by itself, on the othe
 
 * majority: the most frequent label.
 * question alone: the most frequent label of the question's other answers, whatever the answer says. In grouped folds it
-  is the majority, so its folds divide answers instead: nothing else here sees labels of the same question.
+  is the majority, so its folds divide answers instead: nothing else here sees labels of the same question. Where each
+  question has the same mix of labels it falls below chance, as the label left out is the rarer one among the rest.
 * token overlap: word F1 with the closest reference.
 * MiniLM cosine: ``sentence-transformers/all-MiniLM-L6-v2``, with the closest reference.
 
 Overlap and cosine say *correct* from the threshold with the best macro-F1 on; their five labels and confidence come
 from a logistic regression on the one number, their score from a line. Peers read the raw answer; the guard is ours.
 
-The gold score is what ``grader.match.conclude`` makes of the labelled verdict and criteria. Confidences are those of the
-regressions, before ``grader.doubt``. Answers a second are measured on ``SAMPLE`` answers to questions with a rubric, one
-at a time and warm, with the models that ship: of the tier and the judge the reading alone, of MiniLM one encoding.
+The gold score is what ``grader.match.conclude`` makes of the labelled verdict and criteria: points over full mark, or
+1, .5 and 0 where there is no rubric. Ours is likewise the score that a learner gets; a peer's line is free to hedge.
+Confidences are those of the regressions, before ``grader.doubt``. Answers a second are measured on ``SAMPLE`` answers
+to questions with a rubric, one at a time and warm, with the models that ship: of the tier and the judge the reading
+alone, of MiniLM one encoding.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime as dt
-import io
 import json
 import platform
 import random
@@ -46,36 +47,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
+from _ours import held_out, join, key, labelled, opinions, ours, points, unsure
 from _peers import Graded, Parts, by_number, by_question, cosines, majority, minilm, overlaps
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold, KFold
 
 from grader import guard
-from grader.doubt import Part, basis_of, load_doubt
-from grader.match import CONTRADICTORY, CORRECT, NON_DOMAIN, PARTIAL, Estimate, combine, conclude, load_rule
+from grader.match import CONTRADICTORY, CORRECT, PARTIAL
 from grader.report.agreement import accuracy, bootstrap, calibration_error, pearson, reliability, rmse
-from training.data import DEV_MODULES, split
-from training.fit_rule import (
-    FOLDS,
-    SOURCES,
-    Answer,
-    Ask,
-    Fitted,
-    ask_judge,
-    ask_tier,
-    collect,
-    fit_references,
-    fit_rubric,
-    fit_statements,
-    fit_weight,
-    read,
-)
+from training.data import DEV_MODULES
+from training.fit_rule import FOLDS, SOURCES, Answer, Ask, ask_judge, ask_tier
 from training.measure import auc
-from training.pairs import Pair
 
 ROOT = Path(__file__).resolve().parents[1]
-OWN = ROOT / "training" / "authored"
 RESULTS = ROOT / "benchmarks" / "results" / "grading.jsonl"
 SEED, DRAWS, SAMPLE = 0, 2000, 30
 TIER, ALWAYS, UNSURE = "embedded", "embedded + local judge", "embedded + local judge when unsure"
@@ -92,117 +76,6 @@ COLUMNS = {
     "ece": "ECE",
     "per_second": "answers/s",
 }
-Key = tuple[str, str]  # source, answer
-
-
-@dataclass
-class Opinions:
-    """What one model makes of the answers whose question it had not seen, through regressions that had not either.
-
-    Args:
-        estimates: By answer.
-        fitted: Without the regressions.
-    """
-
-    estimates: dict[Key, Estimate]
-    fitted: Fitted
-
-
-def key(pair: Pair) -> Key:
-    return pair.source, pair.id
-
-
-def one_hot(label: int) -> np.ndarray:
-    return np.eye(5)[label]
-
-
-def held_out(shared: Path, runs: list[Path]) -> list[Answer]:
-    """Answers that the runs predicted and to whose questions they saw no answer."""
-    holdouts = [json.loads((run / "report.json").read_text(encoding="utf-8"))["args"]["holdout"] for run in runs]
-
-    def unseen(pair: Pair) -> bool:
-        names = {split(vars(pair), holdout) for holdout in holdouts} - {"train"}
-        return bool(names) and not any(name.endswith("_ua") for name in names)
-
-    return [a for a in collect(shared, OWN, runs) if a.pair.source in SOURCES and unseen(a.pair)]
-
-
-def opinions(answers: list[Answer]) -> Opinions:
-    """Fit the regressions in grouped folds, on answers that the guard leaves something of."""
-    live = [a for a in answers if not guard.screen(a.pair.answer).empty]
-    read(live)
-    graded = [a for a in live if a.criteria]
-    references, rubric = fit_references(live)[1], fit_rubric(graded)[1]
-    cuts = np.cumsum([len(a.criteria) for a in graded])[:-1]
-    expressed = np.split(fit_statements(graded, "criteria")[1], cuts)
-    none = np.empty(0)
-    found = {key(a.pair): Estimate(p, none, none) for a, p in zip(live, references, strict=True)}
-    found |= {key(a.pair): Estimate(p, c, none) for a, p, c in zip(graded, rubric, expressed, strict=True)}
-    by_references, by_rubric = (
-        {key(a.pair): (a.verdict, p) for a, p in zip(part, guess, strict=True)}
-        for part, guess in ((live, references), (graded, rubric))
-    )
-    return Opinions(found, Fitted({}, by_references, by_rubric))
-
-
-def join(tier: Opinions, judge: Opinions, group_of: dict[Key, str]) -> dict[Key, Estimate]:
-    """Both models together, the judge's share from other questions."""
-    both = sorted(tier.estimates.keys() & judge.estimates.keys())
-
-    def among(fitted: Fitted, chosen: set[Key]) -> Fitted:
-        parts = (fitted.by_references, fitted.by_rubric)
-        return Fitted({}, *({name: part[name] for name in chosen if name in part} for part in parts))
-
-    out = {}
-    for train, test in GroupKFold(FOLDS).split(both, groups=[group_of[name] for name in both]):
-        chosen = {both[i] for i in train}
-        with contextlib.redirect_stdout(io.StringIO()):  # it tells what it fits
-            weight = fit_weight(among(tier.fitted, chosen), among(judge.fitted, chosen))
-        for name in (both[i] for i in test):
-            out[name] = combine(tier.estimates[name], judge.estimates[name], weight)
-    return out
-
-
-def unsure(answers: list[Answer], found: dict[Key, Estimate]) -> set[Key]:
-    """Answers that ``--judge-when unsure`` asks the judge about."""
-    doubt, usual = load_doubt("embedded"), load_rule().review_below
-
-    def asks(a: Answer) -> bool:
-        part: Part = basis_of(rubric=bool(a.criteria), judged=False), a.pair.lang  # type: ignore[assignment]
-        certain = float(found[key(a.pair)].verdict.max())
-        return doubt.confidence(certain, part) < doubt.review_below(part, usual)
-
-    return {key(a.pair) for a in answers if key(a.pair) in found and asks(a)}
-
-
-def points(shared: Path) -> dict[str, list[float]]:
-    """Points of each criterion, by group."""
-    files = [("indomain", shared / "indomain" / "questions.yaml")]
-    files += [("authored", path) for path in sorted(OWN.glob("*.questions.yaml"))]
-    return {
-        f"{source}:{question['id']}": [float(criterion["points"]) for criterion in question["criteria"]]
-        for source, path in files
-        for question in yaml.safe_load(path.read_text(encoding="utf-8"))
-    }
-
-
-def concluded(answers: list[Answer], found: list[Estimate], full: dict[str, list[float]]) -> Graded:
-    shares = [conclude(e, full.get(a.pair.group, [1.0])).share for a, e in zip(answers, found, strict=True)]
-    return Graded.of(np.stack([e.verdict for e in found]), np.array(shares))
-
-
-def ours(answers: list[Answer], found: dict[Key, Estimate], full: dict[str, list[float]]) -> Graded:
-    """Grades from estimates; an answer without one was left empty by the guard."""
-    empty = [Estimate(one_hot(NON_DOMAIN), np.zeros(len(a.criteria)), np.empty(0)) for a in answers]
-    return concluded(answers, [found.get(key(a.pair), e) for a, e in zip(answers, empty, strict=True)], full)
-
-
-def labelled(answers: list[Answer], full: dict[str, list[float]]) -> Graded:
-    """What a person made of the answers."""
-    held = [np.array([float(held) for _, held in a.criteria]) for a in answers]
-    return concluded(
-        answers, [Estimate(one_hot(a.verdict), h, np.empty(0)) for a, h in zip(answers, held, strict=True)], full
-    )
 
 
 def divide(answers: list[Answer]) -> tuple[Parts, Parts]:
@@ -255,6 +128,21 @@ def timed(answers: list[Answer], *, judge: bool) -> dict[str, float]:
     return found | ({ALWAYS: found[TIER] + seconds(by(ask_judge), sample, 3)} if judge else {})
 
 
+@dataclass
+class Subject:
+    """What a table is about.
+
+    Args:
+        answers: N of them.
+        gold: What a person made of them.
+        asked: (N,) whether the judge is asked when the tier is unsure.
+    """
+
+    answers: list[Answer]
+    gold: Graded
+    asked: np.ndarray
+
+
 def measure(graded: Graded, gold: Graded, injected: np.ndarray, groups: np.ndarray) -> dict:
     macro = {"average": "macro", "zero_division": 0}
     wrong, hit = gold.label == CONTRADICTORY, gold.label == graded.label
@@ -298,26 +186,17 @@ def sets(answers: list[Answer]) -> dict[str, np.ndarray]:
 
 
 def show(first: str, way: str, row: dict) -> None:
-    digits = dict.fromkeys(COLUMNS, 3) | {"per_second": 1}
-    cells = ["–" if row[name] is None else f"{row[name]:.{digits[name]}f}" for name in COLUMNS]
+    cells = ["–" if row[name] is None else f"{row[name]:.3f}" for name in COLUMNS]
+    if row["per_second"] is not None:
+        cells[-1] = f"{row['per_second']:,.{0 if row['per_second'] >= 10 else 2}f}"
     cells[0] += " ({:.2f}–{:.2f})".format(*row["two_way_accuracy_95"])
     asked = f" ({row['asked']:.0%} of answers)" if way == UNSURE else ""
     print(f"| {first} | {way}{asked} |", " | ".join(cells), "|")
 
 
-def table(
-    name: str, answers: list[Answer], ways: dict[str, Graded], gold: Graded, asked: np.ndarray, took: dict[str, float]
-) -> list[dict]:
-    """Print one table.
-
-    Args:
-        name: Which answers it is about.
-        answers: N of them.
-        ways: To grade them.
-        gold: What a person made of them.
-        asked: (N,) whether the judge is asked when the tier is unsure.
-        took: Seconds an answer takes.
-    """
+def table(name: str, subject: Subject, ways: dict[str, Graded], took: dict[str, float]) -> list[dict]:
+    """Print one table about ``name`` and return its rows; ``took`` are seconds that an answer takes."""
+    answers, gold, asked = subject.answers, subject.gold, subject.asked
     print(f"\n{name}:\n\n| answers | graded by |", " | ".join(COLUMNS.values()), "|")
     print("|---|---|" + "---|" * len(COLUMNS))
     groups = np.array([a.pair.group for a in answers])
@@ -363,7 +242,7 @@ def main() -> None:
     ways = {**peers(answers, gold), TIER: ours(answers, tier.estimates, full)}
     doubted = unsure(answers, tier.estimates)
     asked = np.array([key(a.pair) in doubted for a in answers])
-    rows = table("Answers that the tier's runs held out", answers, ways, gold, asked, took)
+    rows = table("Answers that the tier's runs held out", Subject(answers, gold, asked), ways, took)
     if args.judge_runs:
         judged = held_out(args.shared, args.judge_runs)
         known = {key(a.pair) for a in judged}
@@ -373,7 +252,7 @@ def main() -> None:
         sparing = {name: joined[name] if name in doubted else tier.estimates[name] for name in joined}
         ways = {way: graded.at(at) for way, graded in ways.items()}
         ways |= {ALWAYS: ours(both, joined, full), UNSURE: ours(both, sparing, full)}
-        rows += table("Answers that the judge's run held out too", both, ways, gold.at(at), asked[at], took)
+        rows += table("Answers that the judge's run held out too", Subject(both, gold.at(at), asked[at]), ways, took)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     with RESULTS.open("a", encoding="utf-8") as out:
         out.writelines(json.dumps({**row, **about}) + "\n" for row in rows)

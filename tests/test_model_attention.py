@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ from grader.resources import find_quiz, find_rubric
 from grader.schema import Grade, Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -77,11 +79,11 @@ def _reader(attention: Attention, dtype: torch.dtype, device: str = "cpu") -> Pa
     return PairReader(encoder, head, load_tokenizer(), shipped._apart, "copy", attention=attention)
 
 
-def _logits(reader: PairReader) -> NDArray[np.float64]:
-    """What a reader makes of all answers, before probabilities are rounded."""
+def _logits(reader: PairReader, answers: Sequence[str] = ANSWERS) -> NDArray[np.float64]:
+    """What a reader makes of answers, before probabilities are rounded."""
     with torch.inference_mode():
         known = [reader._statement(QUESTION, statement) for statement in STATEMENTS]
-        return np.stack([reader._upper(*reader._lower(answer), known).double().cpu().numpy() for answer in ANSWERS])
+        return np.stack([reader._upper(*reader._lower(answer), known).double().cpu().numpy() for answer in answers])
 
 
 def _rms(error: NDArray[np.floating]) -> float:
@@ -119,6 +121,18 @@ def test_vectors_are_as_near_to_exact_ones_as_sdpas(device):
     models["sdpa"]._model.to("cpu", torch.float64)
     exact = models["sdpa"].encode(ANSWERS)
     errors = {name: _rms(vectors - exact) for name, vectors in single.items()}
+    assert 0 < errors["ours"] <= SCATTER * errors["sdpa"]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of numpy in the interpreter, where a tile is not full
+@pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") != "1", reason="the kernels run on the GPU here")
+def test_the_kernels_read_and_encode_as_the_tiles_do(monkeypatch):
+    tiled = load_embedder("ours").encode(["It is exact."])
+    monkeypatch.setattr(grader.attention, "attend_varlen", partial(grader.attention.attend_varlen, impl="triton"))
+    monkeypatch.setattr(interface, "attend", partial(interface.attend, impl="triton"))
+    assert _rms(load_embedder("ours").encode(["It is exact."]) - tiled) < np.finfo(np.float32).eps
+    exact = _logits(_reader("sdpa", torch.float64), ["It is exact."])
+    errors = {name: _rms(_logits(_reader(name, torch.float32), ["It is exact."]) - exact) for name in ("sdpa", "ours")}
     assert 0 < errors["ours"] <= SCATTER * errors["sdpa"]
 
 

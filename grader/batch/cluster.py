@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from grader.errors import GraderError
@@ -14,8 +15,11 @@ from grader.errors import GraderError
 _OBJECT_STORE_BYTES = 256 << 20  # of a cluster started here; windows are small, and reading waits when it is full
 
 
-def join_cluster() -> None:
-    """Join or start a cluster, without a word to anyone.
+@contextmanager
+def joined_cluster() -> Iterator[None]:
+    """Join the cluster that ``RAY_ADDRESS`` names, or start one that ends with the context.
+
+    What Ray prints goes to standard error meanwhile: it reports on dead workers wherever results go.
 
     Raises:
         GraderError: Ray is missing, or the cluster does not answer.
@@ -29,9 +33,19 @@ def join_cluster() -> None:
     except ImportError as error:
         raise GraderError("--engine ray needs Ray: pip install 'grader[ray]'") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    address = os.environ.get("RAY_ADDRESS")
+    with redirect_stdout(sys.stderr):
+        try:
+            _connect(os.environ.get("RAY_ADDRESS"))
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
+    import ray
+
     own: dict[str, Any] = {"object_store_memory": _OBJECT_STORE_BYTES, "_node_ip_address": "127.0.0.1"}
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         ray.init(
             address or "local",
@@ -43,7 +57,7 @@ def join_cluster() -> None:
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise GraderError(f"Ray: cannot {f'join {address}' if address else 'start'}: {_first_line(error)}") from error
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)  # Ray puts its own in their place
 
 

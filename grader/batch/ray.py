@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import pickle  # what Ray itself sends everything with, between processes that trust each other
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from grader.batch.cluster import cluster_errors, graders_that_fit, join_cluster
+from grader.batch.cluster import cluster_errors, graders_that_fit, joined_cluster
 from grader.batch.equal import GradedOnce
 from grader.batch.local import WINDOW_ROWS, AnswerGrader, PlacedRow, grade_window, windows
 from grader.errors import GraderError
@@ -110,22 +110,16 @@ class RayEngine:
             GraderError: Ray is not installed, the cluster does not answer or has no room, or the grader cannot be
                 opened there.
         """
-        join_cluster()
-        import ray
-
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(joined_cluster())
             self._actors = self._settings.actors or graders_that_fit(self._settings.num_gpus)
             self.revision = self._find_revision()
-        except BaseException:
-            ray.shutdown()
-            raise
+            self._leave = stack.pop_all().close
         return self
 
     def __exit__(self, *_error: object) -> None:
         """Leave the cluster; one that was started here ends."""
-        import ray
-
-        ray.shutdown()
+        self._leave()
 
     def grade_missing(
         self, journal: Journal, *, window: Callable[[], AbstractContextManager[None]]

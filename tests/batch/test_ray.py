@@ -25,6 +25,7 @@ from grader.errors import GraderError, ModelUnavailableError
 from grader.schema import Submission, Unscored
 
 HERE = Path(__file__).resolve().parent
+PYTHONPATH = f"{HERE.parents[1]}{os.pathsep}{HERE.parent}"
 QUIZ = """\
 schema: 1
 id: mini
@@ -63,7 +64,7 @@ def start(folder):
 
     def begin(out: str, *options: object, slow_s: float = FAST_S, env: dict[str, str] | None = None) -> Run:
         arguments = ["batch", folder / "answers.jsonl", "--quiz", folder / "mini.yaml", "--out", folder / out, "--json"]
-        settings = {"PYTHONPATH": f"{HERE.parents[1]}{os.pathsep}{HERE.parent}", "TRACES": str(folder / "traces")}
+        settings = {"PYTHONPATH": PYTHONPATH, "TRACES": str(folder / "traces")}
         process = subprocess.Popen(  # noqa: S603 -- our own command
             [sys.executable, str(HERE / "ray_main.py"), *map(str, [*arguments, *options])],
             env={**os.environ, **settings, "SLOW_S": str(slow_s), "OMP_NUM_THREADS": "1"} | (env or {}),
@@ -143,7 +144,9 @@ def test_a_worker_killed_in_mid_run_loses_nothing(on_ray, folder, whole):
 
 
 @pytest.mark.slow
-def test_a_node_removed_in_mid_run_loses_nothing(on_ray, folder, whole):
+def test_a_node_removed_in_mid_run_loses_nothing(on_ray, folder, whole, monkeypatch):
+    for name, value in (("PYTHONPATH", PYTHONPATH), ("TRACES", str(folder / "traces")), ("SLOW_S", str(SLOW_S))):
+        monkeypatch.setenv(name, value)  # the nodes' own
     cluster_utils = pytest.importorskip("ray.cluster_utils")
     cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:

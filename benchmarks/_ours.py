@@ -1,0 +1,145 @@
+"""What the tier and the judge make of answers whose question neither had seen, for ``benchmarks/grading.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from _peers import Graded
+from sklearn.model_selection import GroupKFold
+
+from grader import guard
+from grader.doubt import Part, basis_of, load_doubt
+from grader.match import NON_DOMAIN, Estimate, combine, conclude, load_rule
+from training.data import split
+from training.fit_rule import (
+    FOLDS,
+    SOURCES,
+    Answer,
+    Fitted,
+    collect,
+    fit_references,
+    fit_rubric,
+    fit_statements,
+    fit_weight,
+    read,
+)
+from training.pairs import Pair
+
+OWN = Path(__file__).resolve().parents[1] / "training" / "authored"
+Key = tuple[str, str]  # source, answer
+
+
+@dataclass
+class Opinions:
+    """What one model makes of the answers whose question it had not seen, through regressions that had not either.
+
+    Args:
+        estimates: By answer.
+        fitted: Without the regressions.
+    """
+
+    estimates: dict[Key, Estimate]
+    fitted: Fitted
+
+
+def key(pair: Pair) -> Key:
+    return pair.source, pair.id
+
+
+def one_hot(label: int) -> np.ndarray:
+    return np.eye(5)[label]
+
+
+def held_out(shared: Path, runs: list[Path]) -> list[Answer]:
+    """Answers that the runs predicted and to whose questions they saw no answer."""
+    holdouts = [json.loads((run / "report.json").read_text(encoding="utf-8"))["args"]["holdout"] for run in runs]
+
+    def unseen(pair: Pair) -> bool:
+        names = {split(vars(pair), holdout) for holdout in holdouts} - {"train"}
+        return bool(names) and not any(name.endswith("_ua") for name in names)
+
+    return [a for a in collect(shared, OWN, runs) if a.pair.source in SOURCES and unseen(a.pair)]
+
+
+def opinions(answers: list[Answer]) -> Opinions:
+    """Fit the regressions in grouped folds, on answers that the guard leaves something of."""
+    live = [a for a in answers if not guard.screen(a.pair.answer).empty]
+    read(live)
+    graded = [a for a in live if a.criteria]
+    references, rubric = fit_references(live)[1], fit_rubric(graded)[1]
+    cuts = np.cumsum([len(a.criteria) for a in graded])[:-1]
+    expressed = np.split(fit_statements(graded, "criteria")[1], cuts)
+    none = np.empty(0)
+    found = {key(a.pair): Estimate(p, none, none) for a, p in zip(live, references, strict=True)}
+    found |= {key(a.pair): Estimate(p, c, none) for a, p, c in zip(graded, rubric, expressed, strict=True)}
+    by_references, by_rubric = (
+        {key(a.pair): (a.verdict, p) for a, p in zip(part, guess, strict=True)}
+        for part, guess in ((live, references), (graded, rubric))
+    )
+    return Opinions(found, Fitted({}, by_references, by_rubric))
+
+
+def join(tier: Opinions, judge: Opinions, group_of: dict[Key, str]) -> dict[Key, Estimate]:
+    """Both models together, the judge's share from other questions."""
+    both = sorted(tier.estimates.keys() & judge.estimates.keys())
+
+    def among(fitted: Fitted, chosen: set[Key]) -> Fitted:
+        parts = (fitted.by_references, fitted.by_rubric)
+        return Fitted({}, *({name: part[name] for name in chosen if name in part} for part in parts))
+
+    out = {}
+    for train, test in GroupKFold(FOLDS).split(both, groups=[group_of[name] for name in both]):
+        chosen = {both[i] for i in train}
+        with contextlib.redirect_stdout(io.StringIO()):  # it tells what it fits
+            weight = fit_weight(among(tier.fitted, chosen), among(judge.fitted, chosen))
+        for name in (both[i] for i in test):
+            out[name] = combine(tier.estimates[name], judge.estimates[name], weight)
+    return out
+
+
+def unsure(answers: list[Answer], found: dict[Key, Estimate]) -> set[Key]:
+    """Answers that ``--judge-when unsure`` asks the judge about."""
+    doubt, usual = load_doubt("embedded"), load_rule().review_below
+
+    def asks(a: Answer) -> bool:
+        part: Part = basis_of(rubric=bool(a.criteria), judged=False), a.pair.lang  # type: ignore[assignment]
+        certain = float(found[key(a.pair)].verdict.max())
+        return doubt.confidence(certain, part) < doubt.review_below(part, usual)
+
+    return {key(a.pair) for a in answers if key(a.pair) in found and asks(a)}
+
+
+def points(shared: Path) -> dict[str, list[float]]:
+    """Points of each criterion, by group."""
+    files = [("indomain", shared / "indomain" / "questions.yaml")]
+    files += [("authored", path) for path in sorted(OWN.glob("*.questions.yaml"))]
+    return {
+        f"{source}:{question['id']}": [float(criterion["points"]) for criterion in question["criteria"]]
+        for source, path in files
+        for question in yaml.safe_load(path.read_text(encoding="utf-8"))
+    }
+
+
+def concluded(answers: list[Answer], found: list[Estimate], full: dict[str, list[float]]) -> Graded:
+    shares = [conclude(e, full.get(a.pair.group, [1.0])).share for a, e in zip(answers, found, strict=True)]
+    return Graded.of(np.stack([e.verdict for e in found]), np.array(shares))
+
+
+def ours(answers: list[Answer], found: dict[Key, Estimate], full: dict[str, list[float]]) -> Graded:
+    """Grades from estimates; an answer without one was left empty by the guard."""
+    empty = [Estimate(one_hot(NON_DOMAIN), np.zeros(len(a.criteria)), np.empty(0)) for a in answers]
+    return concluded(answers, [found.get(key(a.pair), e) for a, e in zip(answers, empty, strict=True)], full)
+
+
+def labelled(answers: list[Answer], full: dict[str, list[float]]) -> Graded:
+    """What a person made of the answers."""
+    held = [np.array([float(held) for _, held in a.criteria]) for a in answers]
+    return concluded(
+        answers, [Estimate(one_hot(a.verdict), h, np.empty(0)) for a, h in zip(answers, held, strict=True)], full
+    )
