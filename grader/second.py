@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grader.judge import LOCAL, Bench, Case, JudgeFailure, Probabilities
-from grader.match import Estimate, Rule, combine, estimate
+from grader.match import HALF, Estimate, Rule, combine, estimate
 from grader.schema import JudgeNote, Lang
 from grader.sheet import Sheet
 
@@ -65,8 +65,9 @@ def _judged(bench: Bench, answer: TierRead, reply: list[Probabilities] | JudgeFa
     if isinstance(reply, JudgeFailure):
         return Judged(answer.estimate, JudgeNote(bench.name, "unscored", reply.reason), f"{trace}:unscored")
     rows = np.array(reply).round(6)
-    # the section was fitted on the local judge's readings; those of any other judge go through the tier's regressions
-    fitted = rule.judge if rule.judge is not None and bench.name == LOCAL else rule
-    both = combine(answer.estimate, estimate(answer.held.arrange(rows, answer.described), fitted), rule.judge_weight)
+    # Section and share were fitted on the local judge; any other goes through the tier's regressions, for one half.
+    own = rule.judge if bench.name == LOCAL else None
+    fitted, weight = (rule, HALF) if own is None else (own, rule.judge_weight)
+    both = combine(answer.estimate, estimate(answer.held.arrange(rows, answer.described), fitted), weight)
     said = "".join(map(str, rows.argmax(axis=1)))
     return Judged(both, JudgeNote(bench.name, "judged", None), f"{trace}:{said}")

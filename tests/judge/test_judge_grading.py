@@ -25,7 +25,7 @@ from judge_server import completion, verdicts
 from grader.grade import Grader
 from grader.judge import JudgeSettings
 from grader.judge.remote import IN_FLIGHT
-from grader.match import load_rule, parse_rule
+from grader.match import parse_rule
 from grader.schema import Grade, JudgeNote, Verdict
 
 if TYPE_CHECKING:
@@ -143,9 +143,7 @@ def asked(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gr
     monkeypatch.setattr("grader.entail.load_reader", lambda _attention: FakeReader())
     monkeypatch.setattr("grader.embed.load_embedder", lambda _attention: FakeEmbedder())
     server.replies = [(200, {}, json.dumps({"data": [{"id": "m"}]}).encode())]
-    grader = Grader.open(*course(), judge=JudgeSettings(server.url, when="always"))
-    assert load_rule().judge_weight == 0.5
-    return grader
+    return Grader.open(*course(), judge=JudgeSettings(server.url, when="always"))
 
 
 ALL_RIGHT = verdicts("correct", "correct", "correct", "irrelevant")
