@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain, islice
@@ -155,17 +155,17 @@ def batch(
         raise GraderError("--engine ray puts its grades in order in a file: name one with --out")
     asked = choose_judge(judge, when=judge_when, max_calls=judge_max_calls, model=judge_model)
     tally = Tally()
-    rows = _read_rows(submissions, in_format, limit)
-    course = load_course(quiz, rubrics)
-    doubt = open_doubt(course, tier=tier, judge=asked, calibration=calibration, max_error=max_error)
-    request = _Request(submissions, out, course, tier, attention, doubt, asked, ray, limit, in_format, start)
-    if ray is not None and request.final:
-        raise GraderError(f"not with --engine ray: {request.final}")
-    with row_progress(submissions, limit, shown=not (out == _STDOUT and sys.stdout.isatty())) as advance:
-        if out == _STDOUT:
-            _print_grades(request, rows, tally, advance)
-        else:
-            _write_grades(request, rows, tally, advance)
+    with _open_rows(submissions, in_format, limit) as rows:
+        course = load_course(quiz, rubrics)
+        doubt = open_doubt(course, tier=tier, judge=asked, calibration=calibration, max_error=max_error)
+        request = _Request(submissions, out, course, tier, attention, doubt, asked, ray, limit, in_format, start)
+        if ray is not None and request.final:
+            raise GraderError(f"not with --engine ray: {request.final}")
+        with row_progress(submissions, limit, shown=not (out == _STDOUT and sys.stdout.isatty())) as advance:
+            if out == _STDOUT:
+                _print_grades(request, rows, tally, advance)
+            else:
+                _write_grades(request, rows, tally, advance)
     print_summary(tally, as_json=as_json)
     if tally.unscored:
         raise typer.Exit(1)
@@ -181,10 +181,13 @@ def _start(*, resume: bool, restart: bool, retry_unscored: bool) -> Start:
     return "resume" if resume else "restart" if restart else "new"
 
 
-def _read_rows(source: str, in_format: InFormat | None, limit: int | None) -> Iterator[Submission | Unscored]:
+@contextmanager
+def _open_rows(source: str, in_format: InFormat | None, limit: int | None) -> Iterator[Iterator[Submission | Unscored]]:
+    """Read rows; however the run ends, the file is closed."""
     from grader.load import read_submissions
 
-    return islice(read_submissions(source, format=in_format), limit)
+    with closing(read_submissions(source, format=in_format)) as rows:
+        yield islice(rows, limit)
 
 
 def _opener(request: _Request) -> partial[Grader]:

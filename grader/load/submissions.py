@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 from grader.load.faults import shown
@@ -16,6 +16,7 @@ MAX_ANSWER_CHARS = 20_000
 MAX_ID_CHARS = 200
 MAX_PICKS = 100
 SUBMISSION_ID = ("submission_id", "id")
+Rows = Generator[Submission | Unscored, None, None]
 
 _COLUMNS = (SUBMISSION_ID, ("question_id",), ("answer",))
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -26,11 +27,13 @@ class _UnusableError(Exception):
     """Why a row cannot be graded."""
 
 
-def read_submissions(source: str | Path, *, format: Format | None = None) -> Iterator[Submission | Unscored]:  # noqa: A002
+def read_submissions(source: str | Path, *, format: Format | None = None) -> Rows:  # noqa: A002
     """Read submissions in order, in memory that does not grow with the answers.
 
     A row that cannot be used comes as :class:`~grader.schema.Unscored` in its place, with the ids that could be
     read. So does a second row with the same id.
+
+    The file is held open until the last row, or until the generator is closed.
 
     Args:
         source: Path of JSON Lines, CSV or Parquet, each also with gzip; ``-`` is standard input.
@@ -53,7 +56,7 @@ def readable_id(value: object) -> str:
     return "" if len(text) > MAX_ID_CHARS or _CONTROL.search(text) else text
 
 
-def _submissions(rows: Iterator[Row]) -> Iterator[Submission | Unscored]:
+def _submissions(rows: Iterator[Row]) -> Rows:
     seen: set[bytes] = set()
     for row in rows:
         submission_id = readable_id(first_present(row.fields, SUBMISSION_ID))
