@@ -11,16 +11,14 @@ and, for questions of the labelled folder, edits of the same references; it saw 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
-import platform
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 import yaml
+from _machine import machine
 
 from grader.attacks import Case, Labelled, Result, Row, attack, groups, make_cases, sample, table
 from grader.grade import Grader
@@ -57,16 +55,6 @@ def courses(names: list[str], folder: Path | None) -> Iterator[tuple[Quiz, Rubri
         yield quiz, load_rubric(rubric, quiz) if rubric else Rubric(), []
     if folder is not None:
         yield labelled_set(folder)
-
-
-def machine() -> dict[str, object]:
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text(encoding="utf-8").splitlines()
-        cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), cpu)
-    today = dt.datetime.now(dt.UTC).date().isoformat()
-    return {"cpu": cpu, "threads": torch.get_num_threads(), "torch": torch.__version__, "date": today}
 
 
 def print_table(rows: list[Row]) -> None:

@@ -36,9 +36,7 @@ alone, of MiniLM one encoding.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
-import platform
 import random
 import time
 from collections.abc import Callable
@@ -46,7 +44,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
+from _machine import machine
 from _ours import held_out, join, key, labelled, opinions, ours, points, unsure
 from _peers import Graded, Parts, by_number, by_question, cosines, majority, minilm, overlaps
 from sklearn.metrics import f1_score
@@ -215,16 +213,6 @@ def table(name: str, subject: Subject, ways: dict[str, Graded], took: dict[str, 
     return rows
 
 
-def machine() -> dict:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        cpu = platform.processor() or platform.machine()
-    today = dt.datetime.now(dt.UTC).date().isoformat()
-    return {"cpu": cpu, "threads": torch.get_num_threads(), "torch": torch.__version__, "seed": SEED, "date": today}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
@@ -235,7 +223,7 @@ def main() -> None:
     if missing:
         parser.error(f"no such folder: {', '.join(missing)}; the docstring of this file tells how to make the runs")
 
-    answers, full, about = held_out(args.shared, args.runs), points(args.shared), machine()
+    answers, full, about = held_out(args.shared, args.runs), points(args.shared), {**machine(), "seed": SEED}
     print(json.dumps(about))
     took = timed(answers, judge=bool(args.judge_runs))
     gold, tier = labelled(answers, full), opinions(answers)

@@ -12,7 +12,6 @@ import hashlib
 import json
 import random
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -296,18 +295,6 @@ def synthetic(pairs: list[Pair], seed: int) -> Iterator[Pair]:
             )
 
 
-def translate(texts: list[str]) -> dict[str, str]:
-    """English to Spanish with Apertium (rule-based, offline), one text a line."""
-    flat = [" ".join(text.split()) for text in texts]
-    done = subprocess.run(
-        ["apertium", "-u", "eng-spa"], input="\n\n".join(flat), text=True, capture_output=True, check=True
-    )
-    lines = done.stdout.split("\n\n")
-    if len(lines) != len(texts):
-        raise SystemExit(f"Apertium returned {len(lines)} texts for {len(texts)}")
-    return {text: line.strip() for text, line in zip(texts, lines, strict=True)}
-
-
 def gather(shared: Path, own: Path) -> list[Pair]:
     """Every graded answer of the public sets and of those written for this project.
 
@@ -327,34 +314,6 @@ def gather(shared: Path, own: Path) -> list[Pair]:
         answers = questions.with_name(questions.name.replace(".questions.yaml", ".answers.jsonl"))
         pairs += authored(questions, answers, "authored")
     return pairs
-
-
-def build(shared: Path, own: Path, seed: int = 0) -> tuple[list[Pair], dict[str, str]]:
-    """All pairs, and the Spanish of every English text among them.
-
-    Args:
-        shared: The folder of public sets (``asag``, ``nli``, ``indomain``).
-        own: The folder of answers written for this project.
-        seed: Of the synthetic answers.
-    """
-    pairs = gather(shared, own)
-    from training.composed import composed
-
-    pairs += synthetic(pairs, seed)
-    for questions, source in (
-        (shared / "indomain" / "questions.yaml", "indomain"),
-        *((path, "authored") for path in sorted(own.glob("*.questions.yaml"))),
-    ):
-        pairs += list(composed(yaml.safe_load(questions.read_text(encoding="utf-8")), pairs, source, seed))
-    pairs += inference(shared / "nli")
-    english = {
-        text
-        for pair in pairs
-        if pair.lang == "en" and pair.source not in {"indomain", "authored"}
-        for text in (pair.answer, pair.question, *pair.statements[:6])
-        if text
-    }
-    return pairs, translate(sorted(english))
 
 
 def digest(path: Path) -> str:

@@ -7,12 +7,54 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from training.pairs import build
+import yaml
+
+from training.composed import composed
+from training.pairs import Pair, gather, inference, synthetic
 from training.pool import unlabelled
+
+
+def translate(texts: list[str]) -> dict[str, str]:
+    """English to Spanish with Apertium (rule-based, offline), one text a line."""
+    flat = [" ".join(text.split()) for text in texts]
+    done = subprocess.run(
+        ["apertium", "-u", "eng-spa"], input="\n\n".join(flat), text=True, capture_output=True, check=True
+    )
+    lines = done.stdout.split("\n\n")
+    if len(lines) != len(texts):
+        raise SystemExit(f"Apertium returned {len(lines)} texts for {len(texts)}")
+    return {text: line.strip() for text, line in zip(texts, lines, strict=True)}
+
+
+def build(shared: Path, own: Path, seed: int = 0) -> tuple[list[Pair], dict[str, str]]:
+    """All pairs, and the Spanish of every English text among them.
+
+    Args:
+        shared: The folder of public sets (``asag``, ``nli``, ``indomain``).
+        own: The folder of answers written for this project.
+        seed: Of the synthetic answers.
+    """
+    pairs = gather(shared, own)
+    pairs += synthetic(pairs, seed)
+    for questions, source in (
+        (shared / "indomain" / "questions.yaml", "indomain"),
+        *((path, "authored") for path in sorted(own.glob("*.questions.yaml"))),
+    ):
+        pairs += list(composed(yaml.safe_load(questions.read_text(encoding="utf-8")), pairs, source, seed))
+    pairs += inference(shared / "nli")
+    english = {
+        text
+        for pair in pairs
+        if pair.lang == "en" and pair.source not in {"indomain", "authored"}
+        for text in (pair.answer, pair.question, *pair.statements[:6])
+        if text
+    }
+    return pairs, translate(sorted(english))
 
 
 def main() -> None:

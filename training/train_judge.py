@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 import time
 from collections import defaultdict
@@ -29,12 +28,12 @@ from training.data import Data, Item, Tokenise, batches, read_rows, split
 from training.lora import add_lora
 from training.loss import label_mask, set_loss
 from training.measure import predict, write_report
+from training.schedule import factor
 
 NLI_SHARES = {  # prefix of the source: share of the sample; the rest comes from every other set
     "cad_nli": 0.24, "hossain_negation": 0.2, "conjnli": 0.12, "scone_nli": 0.12, "fool_me_twice": 0.12, "snli": 0.14,
 }  # fmt: skip
 SHARD_BYTES = 15 * 2**20
-WARM_UP, FLOOR = 0.06, 0.02
 
 
 class JudgeModel(nn.Module):
@@ -115,9 +114,9 @@ class Trainer:
             progress = max(step / total, (time.monotonic() - started) / max(1.0, deadline - started))
             if progress >= 1:
                 break
-            factor = min(1.0, (progress + 1 / total) / WARM_UP) * max(FLOOR, 0.5 * (1 + math.cos(math.pi * progress)))
+            share = factor(progress, total)
             for group, scale in zip(optimiser.param_groups, (1.0, 2.0), strict=True):
-                group["lr"] = lr * scale * factor
+                group["lr"] = lr * scale * share
             loss, finite = self._step(optimiser, items, allowed)
             skipped += not finite
             losses.append(loss)

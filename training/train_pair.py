@@ -26,8 +26,7 @@ from training.data import Data, Item, batches, read_pool, read_rows, split
 from training.lora import add_lora
 from training.loss import label_targets, mixed_loss
 from training.measure import predict, write_report
-
-WARM_UP, FLOOR = 0.06, 0.02
+from training.schedule import factor
 
 
 class PairModel(nn.Module):
@@ -154,9 +153,9 @@ def run_stage(
             progress = max(seen / total, (time.monotonic() - started) / seconds)
             if progress >= 1:
                 break
-            factor = min(1.0, (progress + 1 / total) / WARM_UP) * max(FLOOR, 0.5 * (1 + math.cos(math.pi * progress)))
+            share = factor(progress, total)
             for parameters, rate in zip(optimiser.param_groups, rates, strict=True):
-                parameters["lr"] = rate * factor
+                parameters["lr"] = rate * share
             ids, parts = collate([items[i] for i in group], device)
             targets = labels[group].to(device)
             with torch.autocast(device, dtype=torch.bfloat16):
