@@ -119,6 +119,14 @@ def test_only_the_parts_of_this_output_are_cleared(target, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl+C as at a terminal: a shell starts what runs in the background with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def stop_in_window(drain, numbers, linger_s=0.0):
     """Send signals to this process in the middle of a window that lasts so long, and note whether it was finished."""
     with drain.window():
@@ -143,6 +151,7 @@ def test_a_signal_outside_a_window_ends_the_run_at_once():
 @pytest.mark.parametrize(
     ("grace_s", "numbers"), [(0.1, [signal.SIGTERM]), (60.0, [signal.SIGINT, signal.SIGINT])], ids=["slow", "twice"]
 )
+@pytest.mark.usefixtures("interruptible")
 def test_a_window_that_takes_too_long_or_a_second_signal_is_not_waited_for(grace_s, numbers):
     with Drain(grace_s) as drain, pytest.raises(Interrupted):
         stop_in_window(drain, numbers, linger_s=30)
