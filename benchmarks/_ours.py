@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,22 +15,10 @@ from sklearn.model_selection import GroupKFold
 from grader import guard
 from grader.doubt import Part, basis_of, load_doubt
 from grader.match import NON_DOMAIN, Estimate, combine, conclude, load_rule
-from training.data import split
-from training.fit_rule import (
-    FOLDS,
-    SOURCES,
-    Answer,
-    Fitted,
-    collect,
-    fit_references,
-    fit_rubric,
-    fit_statements,
-    fit_weight,
-    read,
-)
+from training.answers import OWN, Answer, read
+from training.fit_rule import FOLDS, Fitted, fit_references, fit_rubric, fit_statements, fit_weight
 from training.pairs import Pair
 
-OWN = Path(__file__).resolve().parents[1] / "training" / "authored"
 Key = tuple[str, str]  # source, answer
 
 
@@ -54,17 +41,6 @@ def key(pair: Pair) -> Key:
 
 def one_hot(label: int) -> np.ndarray:
     return np.eye(5)[label]
-
-
-def held_out(shared: Path, runs: list[Path]) -> list[Answer]:
-    """Answers that the runs predicted and to whose questions they saw no answer."""
-    holdouts = [json.loads((run / "report.json").read_text(encoding="utf-8"))["args"]["holdout"] for run in runs]
-
-    def unseen(pair: Pair) -> bool:
-        names = {split(vars(pair), holdout) for holdout in holdouts} - {"train"}
-        return bool(names) and not any(name.endswith("_ua") for name in names)
-
-    return [a for a in collect(shared, OWN, runs) if a.pair.source in SOURCES and unseen(a.pair)]
 
 
 def opinions(answers: list[Answer]) -> Opinions:

@@ -1,18 +1,16 @@
 """How well answers are graded that belong to questions never trained on, beside four simple ways to grade them.
 
-    settings="--method full --prefix --apart 4 --tokens 12288 --rdrop 1 --lr 1.8e-4 --nli-lr 2.5e-4 --nli-epochs 1.5"
-    pairs="--pairs run/pairs.jsonl.gz --epochs 4"
-    for i in 0 1 2; do python -m training.train_pair $pairs $settings --holdout fold${i}of3 --out run/f$i; done
-    python -m training.train_judge $pairs --model BASE --minutes 6.3 --reserve-s 72 --holdout dev --out run/judge
-    python benchmarks/grading.py --shared ../shared/data --runs run/f0 run/f1 run/f2 --judge-runs run/judge
+    python benchmarks/grading.py --shared ../shared/data --runs pair-dev --judge-runs judge-dev
+
+``training/README.md`` tells how to make the two runs.
 
 Everything is out of fold, by question: a run's predictions count only for questions of which it saw no answer, and the
 rule's regressions, and the judge's share, are fitted again in five grouped folds, as ``training.fit_rule`` prints them
 but for its answers without content. The weights that ship saw every one of these answers, so they would look better
 here than they are. What is not out of fold: the patterns of ``grader.guard``, which leaves an answer empty (then it is
 non_domain); the calibration that tells when the tier is unsure, two numbers for each language; and the model's shape
-and the choice of the rule's features, made with some of these folds in view. Of SciEntsBank's modules PS and LF the
-judge saw nothing; the tier, the regressions and the peers saw other questions of them.
+and the choice of the rule's features, made with some of these folds in view. Of SciEntsBank's modules PS and LF neither
+model saw anything; the regressions and the peers saw other questions of them.
 
 The peers are fitted for each kind of source and language by itself, on the other folds:
 
@@ -45,7 +43,7 @@ from pathlib import Path
 
 import numpy as np
 from _machine import machine
-from _ours import held_out, join, key, labelled, opinions, ours, points, unsure
+from _ours import join, key, labelled, opinions, ours, points, unsure
 from _peers import Graded, Parts, by_number, by_question, cosines, majority, minilm, overlaps
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold, KFold
@@ -53,8 +51,9 @@ from sklearn.model_selection import GroupKFold, KFold
 from grader import guard
 from grader.match import CONTRADICTORY, CORRECT, PARTIAL
 from grader.report.agreement import accuracy, bootstrap, calibration_error, pearson, reliability, rmse
+from training.answers import SOURCES, Answer, held_out
 from training.data import DEV_MODULES
-from training.fit_rule import FOLDS, SOURCES, Answer, Ask, ask_judge, ask_tier
+from training.fit_rule import FOLDS, Ask, ask_judge, ask_tier
 from training.measure import auc
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -45,11 +47,20 @@ def command(module: str, args: Mapping[str, object], left_out: Collection[str]) 
         left_out: Names of places, which differ from machine to machine.
     """
     options = (
-        f"--{name.replace('_', '-')}{'' if value is True else f' {value}'}"
+        f"--{name.replace('_', '-')}{'' if value is True else f' {_word(value)}'}"
         for name, value in args.items()
-        if name not in left_out and value not in {"", False}
+        if name not in left_out and value is not False and value not in ("", [], math.inf)
     )
     return f"python -m {module} {' '.join(options)}"
+
+
+def _word(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def commands(module: str, runs: Iterable[Path], left_out: Collection[str]) -> list[str]:
+    """Command lines of runs, each of which continued from the one before."""
+    return [command(module, json.loads((run / "report.json").read_text())["args"], left_out) for run in runs]
 
 
 def provenance(pairs: Path, shared: Path) -> dict[str, object]:

@@ -12,6 +12,8 @@ import numpy as np
 
 DEV_MODULES = {"PS", "LF"}
 HALF = 0.5
+EPOCH_SHARES = {"criterion": 0.5, "misconception": 0.5, "synthetic": 0.35, "pool": 0.6}
+"""How much of a kind an epoch takes, drawn anew each time: answers that people wrote and graded count whole."""
 Ids = list[int]
 Tokenise = Callable[[Sequence[str]], list[Ids]]
 Item = tuple  # token ids first, then whatever else the model's ``collate`` takes
@@ -63,6 +65,11 @@ def split(row: dict, holdout: str) -> str:  # noqa: PLR0911 -- one answer a rule
     if source in {"scientsbank", "beetle"} and row["id"] and bucket(row["id"]) % 10 == 0:
         return f"{source}_ua"
     return "train"
+
+
+def draw_epoch(rows: list[dict], rng: random.Random) -> list[dict]:
+    """Choose an epoch's pairs by ``EPOCH_SHARES``."""
+    return [row for row in rows if rng.random() < EPOCH_SHARES.get(row["kind"], 1.0)]
 
 
 class Data:

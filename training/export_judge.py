@@ -16,9 +16,9 @@ from safetensors.torch import save
 
 from grader.judge.adapter import CARD, FACTS, SHARDS, load_adapter
 from grader.judge.base import FILE, REPO_ID, SHA256
-from training.card import command, provenance, quantise
+from training.card import commands, provenance, quantise
 
-PLACES = {"pairs", "pool", "model", "out"}
+PLACES = {"pairs", "pool", "model"}
 SHARD_BYTES = 15 * 2**20  # with its header a file stays under 16 MiB
 
 
@@ -78,21 +78,19 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("run", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--measured", type=Path, help="a run with the same settings that held questions out")
+    parser.add_argument("--measured", type=Path, help="the run that this one continued, which held questions out")
     parser.add_argument("--pairs", type=Path, help="what the run learned from; the file that its report names")
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     args = parser.parse_args()
     hashes = export(args.run, args.out)
     report = json.loads((args.run / "report.json").read_text())
-    measured = json.loads((args.measured / "report.json").read_text()) if args.measured else None
     card = {
         "base": f"{REPO_ID}/{FILE}",
         "base_sha256": SHA256,
         "revision": load_adapter(args.out).digest,
         "sha256": hashes,
-        "command": command("training.train_judge", report["args"], PLACES),
-        "measured": measured
-        and {"command": command("training.train_judge", measured["args"], PLACES), **measured["report"]},
+        "commands": commands("training.train_judge", [*([args.measured] if args.measured else []), args.run], PLACES),
+        "measured": args.measured and json.loads((args.measured / "report.json").read_text())["report"],
         "update_error": round(error(args.run, args.out), 5),
         **provenance(args.pairs or Path(report["args"]["pairs"]), args.shared),
     }

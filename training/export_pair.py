@@ -14,12 +14,14 @@ import torch
 from safetensors.torch import load_file, save
 
 from grader.e5 import MODEL_ID, SHA256, build_model
-from training.card import command, provenance, quantise
+from training.card import commands, provenance, quantise
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("run", type=Path)
+    parser.add_argument("--after", type=Path, nargs="*", default=[], help="runs that this one continued, first to last")
+    parser.add_argument("--measured", type=Path, help="which of them held questions out, and was measured on those")
     parser.add_argument("--pairs", type=Path, required=True)
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -46,7 +48,8 @@ def main() -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
         "hidden": 384,
         "apart": report["args"]["apart"],
-        "command": command("training.train_pair", report["args"], {"pairs", "out", "init", "save_stage1"}),
+        "commands": commands("training.train_pair", [*args.after, args.run], {"pairs", "pool"}),
+        "measured": args.measured and json.loads((args.measured / "report.json").read_text())["report"],
         **provenance(args.pairs, args.shared),
     }
     (args.out / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")

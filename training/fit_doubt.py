@@ -1,9 +1,9 @@
 """Fit the calibration of a grader's confidence, on verdicts about questions that nothing behind them had seen.
 
     out=grader/weights/calibration.json
-    runs="--shared ../shared/data --runs run/f0 run/f1 run/f2"
+    runs="--shared ../shared/data --runs run/pair-dev"
     python -m training.fit_doubt $runs --out $out
-    python -m training.fit_doubt $runs --judge-runs run/judge --grader embedded+local --out $out
+    python -m training.fit_doubt $runs --judge-runs run/judge-dev --grader embedded+local --out $out
     python -m training.fit_doubt --grader accurate --labelled answers.jsonl --origin "..." --out $out
 
 The first form grades the authored and the in-domain answers as ``benchmarks/grading.py`` does: readings from the run
@@ -33,7 +33,8 @@ from grader.doubt import Calibration, Doubt, Labelled, Part, dump_doubts, fit, p
 from grader.errors import GraderError
 from grader.match import load_rule
 from grader.report.agreement import brier, calibration_error, reliability
-from training.fit_rule import Answer, fit_references, fit_rubric, load, pool
+from training.answers import Answer
+from training.fit_rule import fit_references, fit_rubric, load, pool
 
 FOLDS = 5
 MAX_ERRORS = (0.05, 0.1, 0.2)

@@ -1,9 +1,9 @@
 """Fit the rule that turns readings into verdicts, on answers to questions that the models had not seen.
 
     out=grader/weights/rule.json
-    python -m training.fit_rule --shared ../shared/data --runs run/f0 run/f1 run/f2 --judge-runs run/judge --out $out
+    python -m training.fit_rule --shared ../shared/data --runs run/pair-dev --judge-runs run/judge-dev --out $out
 
-Each run holds predictions of ``training.train_pair --holdout foldIofN``, or of ``training.train_judge --holdout dev``,
+Each run holds predictions of ``training.train_pair`` or ``training.train_judge``, both with ``--holdout dev`` or folds,
 about questions that it had not seen. Regressions are fitted by scikit-learn; what is printed comes from a second,
 grouped cross-validation of the regressions themselves. The judge's share is the one with the least log loss on answers
 that neither model had seen.
@@ -12,10 +12,8 @@ that neither model had seen.
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import random
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -28,7 +26,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from grader import guard, surface
+from grader import guard
 from grader.entail import load_reader
 from grader.judge import JudgeFailure, LocalJudge
 from grader.match import (
@@ -37,73 +35,19 @@ from grader.match import (
     CORRECT,
     HALF,
     LEAST,
-    Reading,
     reference_features,
     rubric_features,
     statement_features,
 )
-from training.pairs import FIVE_WAY, Pair, gather
+from training.answers import SOURCES, Answer, held_out, read
+from training.pairs import FIVE_WAY
 from training.phrases import NOISE
 
 FOLDS = 5
-# What the references regression learns from, each group weighing the same; SAF and STITA lack five-way labels.
-SOURCES = {"scientsbank": "school", "beetle": "circuits", "authored": "attention", "indomain": "attention"}
 
 NOISY, NOISES_EACH = {"tier": 60, "judge": 20}, 3  # questions, answers to each
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
 Ask = Callable[[str, str, list[str], str], np.ndarray]  # answer, question, statements, language
-
-
-@dataclass
-class Answer:
-    """One answer with everything that was predicted of it."""
-
-    pair: Pair
-    verdict: int
-    references: np.ndarray
-    criteria: list[tuple[np.ndarray, bool]]
-    misconceptions: list[tuple[np.ndarray, bool]]
-    statements: list[str]
-    reading: Reading | None = None
-
-
-def collect(shared: Path, own: Path, runs: list[Path]) -> list[Answer]:
-    """Join predictions with the texts they are about."""
-    predictions: dict[tuple, np.ndarray] = {}
-    for run in runs:
-        with gzip.open(run / "predictions.jsonl.gz", "rt") as lines:
-            for line in lines:
-                row = json.loads(line)
-                if row["kind"] != "synthetic":
-                    predictions[row["source"], row["id"], row["kind"], row.get("statement_id", "")] = np.array(row["p"])
-    by_id: dict[tuple, list[Pair]] = defaultdict(list)
-    for pair in gather(shared, own):
-        by_id[pair.source, pair.id].append(pair)
-    answers = []
-    for pairs in by_id.values():
-        main = next(pair for pair in pairs if pair.kind == "reference")
-        found = [(p, predictions.get((p.source, p.id, p.kind, str(p.extra.get("statement_id", ""))))) for p in pairs]
-        if any(p is None for _, p in found) or len(main.allowed) != 1:
-            continue
-        answers.append(Answer(
-            main, main.allowed[0], next(p for pair, p in found if pair is main),
-            [(p[0], bool(pair.extra["held"])) for pair, p in found if pair.kind == "criterion"],
-            [(p[0], bool(pair.extra["held"])) for pair, p in found if pair.kind == "misconception"],
-            [pair.statements[0] for pair in pairs if pair.kind != "reference"],
-        ))  # fmt: skip
-    return answers
-
-
-def read(answers: list[Answer]) -> None:
-    """Put what was predicted of each answer together with its surface."""
-    for a in answers:
-        text, given = guard.screen(a.pair.answer).text.strip(), [*a.pair.statements, *a.statements]
-        a.reading = Reading(
-            a.references,
-            np.array([p for p, _ in a.criteria]).reshape(-1, 5),
-            np.array([p for p, _ in a.misconceptions]).reshape(-1, 5),
-            tuple(surface.describe(text, a.pair.question, given, a.pair.lang)),  # type: ignore[arg-type]
-        )
 
 
 def noise(answers: list[Answer], read: Ask, questions: int, seed: int = 0) -> list[Answer]:
@@ -192,7 +136,8 @@ def fit_references(answers: list[Answer]) -> tuple[dict, np.ndarray]:
     gold, groups = np.array([a.verdict for a in answers]), np.array([a.pair.group for a in answers])
     kinds = np.array([SOURCES[a.pair.source] for a in answers])
     share = {kind: (kinds == kind).sum() for kind in set(kinds)}
-    return fit(features, gold, groups, 0.1, np.array([len(kinds) / len(share) / share[kind] for kind in kinds]))
+    weights = np.array([len(kinds) / len(share) / share[kind] for kind in kinds])
+    return fit(features, gold, groups, 0.1, weights)
 
 
 def fit_statements(graded: list[Answer], kind: str) -> tuple[dict, np.ndarray, np.ndarray]:
@@ -243,9 +188,8 @@ class Fitted:
 
 
 def load(shared: Path, runs: list[Path]) -> list[Answer]:
-    """Answers that a rule is fitted on, with what runs read of them."""
-    answers = collect(shared, Path(__file__).parent / "authored", runs)
-    answers = [a for a in answers if a.pair.source in SOURCES and not guard.screen(a.pair.answer).empty]
+    """Answers that a rule is fitted on, with what runs read of them; those that the guard leaves something of."""
+    answers = [a for a in held_out(shared, runs) if not guard.screen(a.pair.answer).empty]
     read(answers)
     return answers
 

@@ -24,11 +24,13 @@ class LoRA(nn.Module):
         self.base, self.scale = base, alpha / rank
         self.a = nn.Parameter(torch.randn(rank, base.in_features) / math.sqrt(base.in_features))
         self.b = nn.Parameter(torch.zeros(base.out_features, rank))
-        self.drop = nn.Dropout(0.05)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply layer and update to (..., in_features)."""
-        return self.base(x) + F.linear(F.linear(self.drop(x), self.a), self.b) * self.scale
+        """Apply layer and update to (..., in_features); the product of the update is summed where it is computed."""
+        rows = x.reshape(-1, x.shape[-1])
+        narrow = F.linear(rows, self.a.to(x.dtype))
+        update = self.b.to(x.dtype).t() * self.scale
+        return torch.addmm(self.base(rows), narrow, update).view(*x.shape[:-1], -1)
 
 
 def add_lora(root: nn.Module, rank: int, wanted: Callable[[str], bool] = lambda _: True) -> None:

@@ -21,10 +21,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 
 from grader.judge.head import JudgeHead
 from grader.judge.layout import LAYOUT_VERSION, Layout, encode_texts
-from training.data import Data, Item, Tokenise, batches, read_rows, split
+from training.data import Data, Item, Tokenise, batches, draw_epoch, read_rows, split
 from training.lora import add_lora
 from training.loss import label_mask, set_loss
 from training.measure import predict, write_report
@@ -45,10 +47,9 @@ class JudgeModel(nn.Module):
 
     def forward(self, ids: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
         """Classify sequences padded on the right: causal attention never lets the last token see padding."""
-        states = self.body(input_ids=ids, use_cache=False).last_hidden_state
-        picked = states[torch.arange(len(last), device=last.device), last]
         with torch.autocast(ids.device.type, enabled=False):
-            return self.head(picked.float())
+            states = self.body(input_ids=ids, use_cache=False).last_hidden_state
+            return self.head(states[torch.arange(len(last), device=last.device), last].float())
 
 
 def load_body(folder: str) -> tuple[nn.Module, Callable]:
@@ -142,9 +143,7 @@ class Trainer:
     def _step(
         self, optimiser: torch.optim.Optimizer, items: list[Item], allowed: torch.Tensor
     ) -> tuple[torch.Tensor, bool]:
-        with torch.autocast(self.device, dtype=torch.bfloat16):
-            logits = self.model(*collate(items, self.device))
-        loss = set_loss(logits, allowed)
+        loss = set_loss(self.model(*collate(items, self.device)), allowed)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_([*self.body, *self.head], 1.0)
@@ -176,6 +175,19 @@ def save(model: JudgeModel, out: Path, facts: dict) -> None:
     (out / "adapter.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
+def restore(model: JudgeModel, run: Path) -> None:
+    """Load what ``save`` wrote."""
+    from safetensors.torch import load_file
+
+    trained = {name: p for name, p in model.body.named_parameters() if p.requires_grad}
+    trained |= {f"head.{name}": p for name, p in model.head.named_parameters()}
+    tensors = {name: t for file in sorted(run.glob("adapter-*.safetensors")) for name, t in load_file(file).items()}
+    if tensors.keys() != trained.keys():
+        raise SystemExit(f"{run} holds {len(tensors)} tensors, the model trains {len(trained)}: another rank or base?")
+    for name, parameter in trained.items():
+        parameter.data.copy_(tensors[name])
+
+
 def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser()
@@ -184,6 +196,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_true", help="a random two-layer model instead")
     parser.add_argument("--out", required=True)
     parser.add_argument("--holdout", default="dev", help="dev, none, or foldIofN")
+    parser.add_argument("--init", default="", help="continue from this run, without the first stage")
     parser.add_argument("--minutes", type=float, default=9, help="for everything, loading and measuring included")
     parser.add_argument("--reserve-s", type=float, default=-1, help="kept for measuring; 50, or 10 without a holdout")
     parser.add_argument("--rank", type=int, default=16)
@@ -192,11 +205,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--nli-share", type=float, default=0.2, help="most of the training time that the first stage takes"
     )
-    parser.add_argument("--epochs", type=int, default=4, help="over the graded pairs, at most")
-    parser.add_argument("--lr", type=float, default=2e-4)
+    parser.add_argument("--epochs", type=int, default=5, help="over the graded pairs, at most")
+    parser.add_argument("--lr", type=float, default=2.5e-4)
     parser.add_argument("--replay", type=int, default=2000, help="inference pairs kept in each later epoch")
     parser.add_argument("--spanish", type=float, default=0.3)
-    parser.add_argument("--tokens", type=int, default=4096)
+    parser.add_argument("--tokens", type=int, default=12288)
     parser.add_argument("--checkpoint", action="store_true", help="recompute activations: less memory, slower")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pool", default="", help="pairs without labels; what the judge says of them is kept")
@@ -229,15 +242,26 @@ def prepare_data(
     return data, nli, graded, pool, sets
 
 
+def fuse_norms(body: nn.Module) -> None:
+    """Let PyTorch's one kernel do what the model's own code does in six."""
+    for module in body.modules():
+        if isinstance(module, Qwen2RMSNorm):
+            module.forward = lambda x, norm=module: F.rms_norm(x, norm.weight.shape, norm.weight, norm.variance_epsilon)
+
+
 def build_model(args: argparse.Namespace, device: str) -> tuple[JudgeModel, Callable]:
     """Frozen base with updates on every linear layer, on the device, and its encoder."""
     body, encode = tiny_body() if args.tiny else load_body(args.model)
     body.requires_grad_(requires_grad=False)
+    fuse_norms(body)
     if args.checkpoint:
         body.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         body.enable_input_require_grads()
     add_lora(body, args.rank)
-    return JudgeModel(body).to(device), encode
+    model = JudgeModel(body)
+    if args.init:
+        restore(model, Path(args.init))
+    return model.to(device), encode
 
 
 def main() -> None:
@@ -256,12 +280,14 @@ def main() -> None:
     reserve = args.reserve_s if args.reserve_s >= 0 else 10.0 if args.holdout == "none" else 50.0
     now, end = time.monotonic(), started + 60 * args.minutes - reserve
     trainer, rng = Trainer(model, data, args.tokens, device), random.Random(args.seed + 1)
-    trainer.run([nli], args.nli_lr, now + args.nli_share * (end - now), args.seed)
-    trainer.run(
-        [graded + rng.sample(nli, min(args.replay, len(nli))) for _ in range(args.epochs)], args.lr, end, args.seed + 1
-    )
+    if not args.init:
+        trainer.run([nli], args.nli_lr, now + args.nli_share * (end - now), args.seed)
+    epochs = [draw_epoch(graded, rng) + rng.sample(nli, min(args.replay, len(nli))) for _ in range(args.epochs)]
+    trainer.run(epochs, args.lr, end, args.seed + 1)
 
-    settings = {name: value for name, value in vars(args).items() if name not in {"pairs", "model", "out"}}
+    settings = {
+        name: value for name, value in vars(args).items() if name not in {"pairs", "model", "out", "init", "pool"}
+    }
     save(model, out, {"layout": LAYOUT_VERSION, "rank": args.rank, "alpha": 2 * args.rank, "args": settings})
     before, asked = time.monotonic(), 0
 

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from grader.e5 import PAD
 from grader.entail import pack_answer, pack_statement
 from grader.pair_head import PairHead, mean_state
-from training.data import Data, Item, batches, read_pool, read_rows, split
+from training.data import Data, Item, batches, draw_epoch, read_pool, read_rows, split
 from training.lora import add_lora
 from training.loss import label_targets, mixed_loss
 from training.measure import predict, write_report
@@ -262,7 +262,7 @@ def main() -> None:
         seed=args.seed + 1,
         seconds=args.seconds,
         **common,
-        fresh=lambda rng: graded + rng.sample(nli, min(args.replay, len(nli))),
+        fresh=lambda rng: draw_epoch(graded, rng) + rng.sample(nli, min(args.replay, len(nli))),
     )
 
     save_file({name: tensor.half().contiguous().cpu() for name, tensor in state().items()}, out / "state.safetensors")

@@ -4,9 +4,10 @@ The error is a wrong verdict, of the five. It is the strict choice: whoever is w
 wrong verdict, so the share of those stays within the promise too.
 
 Learn-then-test (Angelopoulos et al., 2021, arXiv:2110.01052) on the selective risk (Geifman & El-Yaniv, 2017,
-arXiv:1705.08500): thresholds are tested in a fixed sequence, the strictest first, each with the exact binomial tail,
-until one fails. The last that passed holds the wanted error with probability ``1 - CHANCE`` over the draw of the
-labelled answers, as long as answers to come are like them.
+arXiv:1705.08500): thresholds are tested in fixed sequences, each from a strict one to laxer ones, with the exact
+binomial tail, until one fails. The laxest that passed holds the wanted error with probability ``1 - CHANCE`` over the
+draw of the labelled answers, as long as answers to come are like them. Where labels are many, sequences start at
+several places that share the chance, so that one mistake among the few surest answers does not end the search.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ CHANCE = 0.1
 """Probability that a promise is broken by an unlucky draw of labels."""
 STEPS = 50
 """Thresholds tested, at equally spaced coverages: a finer walk meets more unlucky failures."""
+STARTS = 3
+"""Sequences where labels are many: from the fewest answers that can promise, from a third of all, from two thirds."""
 _UNREACHED = 1.0
 
 
@@ -45,15 +48,19 @@ class Promise:
     answers: int
 
 
-def labels_needed(max_error: float) -> int:
+def labels_needed(max_error: float, chance: float = CHANCE) -> int:
     """Fewest labels that can promise an error: so many right verdicts in a row are no luck any more.
+
+    Args:
+        max_error: Wanted share of wrong verdicts.
+        chance: Probability of breaking the promise that is allowed.
 
     Raises:
         GraderError: The error is not between 0 and 1.
     """
     if not 0 < max_error < 1:
         raise GraderError(f"the error to promise must be above 0 and below 1, got {max_error!r}")
-    return math.ceil(math.log(CHANCE) / math.log1p(-max_error))
+    return math.ceil(math.log(chance) / math.log1p(-max_error))
 
 
 def lowest_error(labels: int) -> float:
@@ -77,13 +84,19 @@ def promise(confidence: Sequence[float], right: Sequence[bool], max_error: float
         raise GraderError(f"not enough labels to promise this: {answers:,}, at least {needed:,} needed")
     order = np.argsort(-np.asarray(confidence), kind="stable")
     sure, wrong = np.asarray(confidence)[order], np.cumsum(~np.asarray(right, dtype=np.bool_)[order])
+    chance, starts = CHANCE, [needed]
+    if answers >= STARTS * labels_needed(max_error, CHANCE / STARTS):
+        chance /= STARTS
+        starts = [labels_needed(max_error, chance), *(answers * part // STARTS for part in range(1, STARTS))]
     held = Promise(max_error, _UNREACHED, 0, 0, answers)
-    for least in [*range(needed, answers, max(1, answers // STEPS)), answers]:
-        threshold = float(sure[least - 1])
-        kept = int(np.searchsorted(-sure, -threshold, side="right"))
-        if _binomial_tail(int(wrong[kept - 1]), kept, max_error) > CHANCE:
-            break
-        held = Promise(max_error, threshold, kept, int(wrong[kept - 1]), answers)
+    for start in starts:
+        for least in [*range(start, answers, max(1, answers // STEPS)), answers]:
+            threshold = float(sure[least - 1])
+            kept = int(np.searchsorted(-sure, -threshold, side="right"))
+            if _binomial_tail(int(wrong[kept - 1]), kept, max_error) > chance:
+                break
+            if kept > held.kept:
+                held = Promise(max_error, threshold, kept, int(wrong[kept - 1]), answers)
     return held
 
 

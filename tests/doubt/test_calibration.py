@@ -176,17 +176,23 @@ def test_a_question_without_a_rubric_is_a_part_of_its_own():
     assert parts_of(replace(quiz, questions=questions[2:]), Rubric()) == ()
 
 
-def test_what_ships_calibrates_every_part_and_can_promise_a_twentieth():
+def test_what_ships_calibrates_every_part_and_can_promise_a_tenth():
     doubt = load_doubt("embedded")
     parts = [(basis, lang) for basis in ("rubric", "references") for lang in ("en", "es")]
     assert set(doubt.parts) == set(parts)
-    promised = doubt.with_max_error(0.05, parts).promises
+    promised = doubt.with_max_error(0.1, parts).promises
     assert all(found.answers > 500 for found in promised.values())
     assert promised[EN].kept > 100 < promised[ES].kept
     for part, found in doubt.parts.items():
         right = np.array([a.right for a in found.labelled])
         sure = np.array([doubt.confidence(a.confidence, part) for a in found.labelled])
         assert calibration_error(reliability(sure, right)) < 0.05
+
+
+def test_with_the_judge_what_ships_can_promise_a_twentieth():
+    parts = [("judged rubric", lang) for lang in ("en", "es")]
+    promised = load_doubt("embedded+local").with_max_error(0.05, parts).promises
+    assert all(found.kept > 300 for found in promised.values())
 
 
 def test_where_a_judge_gave_a_verdict_is_a_part_of_its_own():
