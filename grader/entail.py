@@ -4,38 +4,38 @@ The statement (with its question) is read once and its keys and values are kept;
 lower layers, and only the upper layers read it again for each statement, attending to both. Grades therefore
 cost little more than one pass over the answer. Five classes, the labels of SemEval-2013 Task 7.
 
-Each answer is read on its own, against all its statements at once, so that a probability cannot depend on what
-else is in the batch.
+Many answers are read at once (``grader.packed``), and yet a probability does not depend on what else is in the batch.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple
 
-from grader.e5 import BOS, EOS, PAD
+import numpy as np
+
+from grader.e5 import BOS, EOS
 from grader.errors import ModelUnavailableError
-from grader.model_attention import Attention, attend_masked, attend_packed
+from grader.model_attention import Attention
+from grader.placement import Placement, find_placement
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
-    from transformers import BertModel
-    from transformers.models.bert.modeling_bert import BertLayer
 
     from grader.e5 import E5Tokenizer
+    from grader.encoder import Encoder
+    from grader.packed import Keys
     from grader.pair_head import PairHead
 
 MAX_STATEMENT, MAX_QUESTION, MAX_ANSWER = 160, 80, 256  # tokens
 STATEMENT, QUESTION, ANSWER, ANSWER_MARK = 1, 2, 3, 4  # what a token belongs to; 0: the statement's marks
-STATEMENT_STEP, ANSWER_STEP = 32, 8  # padded lengths are multiples of these
-KEPT_STATEMENTS = 4096
+KEPT_TOKENS = 32_768  # of statements that have been read; in float32 they take 24 kB each
 WEIGHTS = Path(__file__).parent / "weights" / "pair-e5"
 
 
@@ -64,166 +64,214 @@ def pack_answer(answer: Sequence[int]) -> tuple[list[int], list[int]]:
     return [BOS, *kept, EOS], [ANSWER_MARK, *[ANSWER] * len(kept), ANSWER_MARK]
 
 
+class Case(NamedTuple):
+    """An answer and what it is held against.
+
+    Args:
+        answer: What the learner wrote.
+        question: What was asked.
+        statements: At least one.
+    """
+
+    answer: str
+    question: str
+    statements: Sequence[str]
+
+
 @dataclass(frozen=True)
 class _Statement:
     """A statement that has been read.
 
     Args:
-        keys: One (heads, S, D) tensor for each upper layer, padded to a multiple of 32.
-        values: Likewise.
-        real: (S,) true where not padding.
+        front: Keys and values (S, hidden) for each upper layer.
         mean: (hidden,) mean final state of the statement's tokens.
     """
 
-    keys: list[Tensor]
-    values: list[Tensor]
-    real: Tensor
+    front: list[Keys]
     mean: Tensor
+
+    def __len__(self) -> int:
+        return len(self.front[0][0])
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """A case with its answer's tokens and its statements read."""
+
+    ids: list[int]
+    parts: list[int]
+    known: list[_Statement]
+
+    @property
+    def tokens(self) -> int:
+        """That the upper layers read."""
+        return len(self.ids) * len(self.known)
+
+    def cut(self, limit: int) -> list[_Pairs]:
+        """The same in the fewest pieces of at most ``limit`` tokens, or of one statement."""
+        step = max(1, limit // len(self.ids))
+        return [replace(self, known=self.known[i : i + step]) for i in range(0, len(self.known), step)]
 
 
 class PairReader:
     """Reads pairs of answer and statement.
 
     Args:
-        encoder: A BERT whose weights training has changed.
+        encoder: Whose weights training has changed.
         head: The classifier.
         tokenizer: Of the encoder.
         apart: Lower layers that read the answer alone.
         revision: What identifies the weights in a receipt.
-        attention: What the layers run on; ``ours`` pads nothing and is named in the receipt too.
+        attention: What the layers run on, named in the receipt unless it is ``sdpa``.
+        placement: Where they compute; named in the receipt too.
     """
 
     def __init__(
         self,
-        encoder: BertModel,
+        encoder: Encoder,
         head: PairHead,
         tokenizer: E5Tokenizer,
         apart: int,
         revision: str,
         *,
         attention: Attention = "sdpa",
+        placement: Placement = Placement(),  # noqa: B008 -- frozen
     ) -> None:
         self._encoder, self._head, self._tokenizer = encoder, head, tokenizer
-        self._apart = apart
-        ours = attention == "ours"
-        self.revision = f"{revision}+attention:ours" if ours else revision
-        self._attend = attend_packed if ours else attend_masked
-        self._statement_step, self._answer_step = (1, 1) if ours else (STATEMENT_STEP, ANSWER_STEP)
-        self._layers = cast("list[BertLayer]", list(encoder.encoder.layer))
-        self._heads = encoder.config.num_attention_heads
+        self._apart, self._attention = apart, attention
+        self.revision = (f"{revision}+attention:ours" if attention == "ours" else revision) + placement.mark
         self._statements: dict[tuple[str, str], _Statement] = {}
+        self._pack()
 
     def to(self, device: str) -> PairReader:
         """Move the weights, on the way to a GPU or back; what was read there is forgotten."""
-        self._encoder.to(device)  # type: ignore[arg-type]  # transformers types its wrapper of this badly
+        self._encoder.to(device)
         self._head.to(device)
         self._statements.clear()
+        self._pack()
         return self
 
+    def _pack(self) -> None:
+        from grader.packed import PackedEncoder
+
+        self._packed = PackedEncoder(self._encoder, self._attention)
+
     def read(self, answer: str, question: str, statements: Sequence[str]) -> NDArray[np.float64]:
-        """Probabilities of the five labels, one row a statement, rounded to six decimals.
+        """Read one case: probabilities (statements, 5) as :meth:`read_all` gives them."""
+        return self.read_all([Case(answer, question, statements)])[0]
+
+    def read_all(self, cases: Sequence[Case]) -> list[NDArray[np.float64]]:
+        """Probabilities of the five labels, rounded to six decimals.
 
         Args:
-            answer: What the learner wrote.
-            question: What was asked.
-            statements: What the answer is held against; at least one.
+            cases: Any number, in any order.
 
         Returns:
-            (statements, 5): correct, partial, contradictory, irrelevant, non-domain.
+            For each case (statements, 5): correct, partial, contradictory, irrelevant, non-domain.
+
+        Raises:
+            torch.OutOfMemoryError: A GPU's memory does not suffice for one case.
         """
+        from grader.packing import batches
+        from grader.parallel import fair_share, in_parallel
+
+        if not cases:
+            return []
+        known = self._know({(case.question, text): None for case in cases for text in case.statements})
+        ids = self._tokenizer.ids([case.answer for case in cases])
+        pairs = [
+            _Pairs(*pack_answer(row), [known[case.question, text] for text in case.statements])
+            for row, case in zip(ids, cases, strict=True)
+        ]
+        limit = fair_share(sum(pair.tokens for pair in pairs), self._packed.batch_tokens)
+        pieces = [piece for pair in pairs for piece in pair.cut(limit)]
+        chunks = batches([piece.tokens for piece in pieces], limit)
+        done = in_parallel(self._read_pairs, [[pieces[i] for i in chunk] for chunk in chunks])
+        read = {i: rows for chunk, part in zip(chunks, done, strict=True) for i, rows in zip(chunk, part, strict=True)}
+        rows = np.concatenate([read[i] for i in range(len(pieces))])
+        return np.split(rows, np.cumsum([len(pair.known) for pair in pairs])[:-1])
+
+    def _know(self, wanted: Mapping[tuple[str, str], None]) -> dict[tuple[str, str], _Statement]:
+        """Read the statements that are not known yet, by question and text."""
+        from grader.packing import batches
+        from grader.parallel import fair_share, in_parallel
+
+        known = {key: self._statements[key] for key in wanted if key in self._statements}
+        missing = [key for key in wanted if key not in known]
+        ids = self._tokenizer.ids([text for question, statement in missing for text in (statement, question)])
+        laid = [pack_statement(*both) for both in zip(ids[::2], ids[1::2], strict=True)]
+        costs = [len(row) for row, _ in laid]
+        chunks = batches(costs, fair_share(sum(costs), self._packed.batch_tokens))
+        done = in_parallel(self._read_statements, [[laid[i] for i in chunk] for chunk in chunks])
+        for chunk, read in zip(chunks, done, strict=True):
+            known |= {missing[place]: statement for place, statement in zip(chunk, read, strict=True)}
+        self._keep({key: known[key] for key in missing})
+        return known
+
+    def _keep(self, new: Mapping[tuple[str, str], _Statement]) -> None:
+        """Remember statements, as many as there is room for; the oldest go first."""
+        self._statements |= new
+        tokens = sum(map(len, self._statements.values()))
+        while tokens > KEPT_TOKENS:
+            tokens -= len(self._statements.pop(next(iter(self._statements))))
+
+    def _read_statements(self, laid: list[tuple[list[int], list[int]]]) -> list[_Statement]:
+        from grader.packing import Packing
+
+        packed = self._packed
+        packing = Packing([len(ids) for ids, _ in laid], packed.device)
+        made: list[Keys] = []
+        hidden = packed.embed([ids for ids, _ in laid], packing)
+        hidden = packed.run(hidden, range(len(packed.layers)), packing, made=made)
+        means = packing.means(hidden, packing.mark([parts for _, parts in laid], STATEMENT))
+        spans = [slice(start, start + n) for start, n in zip(packing.starts, packing.lengths, strict=True)]
+        return [
+            _Statement([(key[span].clone(), value[span].clone()) for key, value in made[self._apart :]], mean)
+            for span, mean in zip(spans, means, strict=True)
+        ]
+
+    def _read_pairs(self, cases: list[_Pairs]) -> list[NDArray[np.float64]]:
+        logits = self._logits(cases)
+        rows: NDArray[np.float64] = logits.double().softmax(-1).cpu().numpy().round(6)
+        ends = np.cumsum([len(case.known) for case in cases])[:-1]
+        return np.split(rows, ends)
+
+    def _logits(self, cases: list[_Pairs]) -> Tensor:
+        """Logits (pairs, 5): the lower layers read each answer once, the upper ones once for each statement."""
         import torch
 
-        with torch.inference_mode():
-            known = [self._statement(question, statement) for statement in statements]
-            hidden, parts = self._lower(answer)
-            logits = self._upper(hidden, parts, known)
-            probabilities: NDArray[np.float64] = logits.double().softmax(-1).cpu().numpy()
-        return probabilities.round(6)
+        from grader.packing import Packing
 
-    def _statement(self, question: str, statement: str) -> _Statement:
-        found = self._statements.get((question, statement))
-        if found is None:
-            if len(self._statements) >= KEPT_STATEMENTS:
-                self._statements.pop(next(iter(self._statements)))
-            found = self._statements[question, statement] = self._read_statement(question, statement)
-        return found
-
-    def _read_statement(self, question: str, statement: str) -> _Statement:
-        from grader.pair_head import mean_state
-
-        ids, parts = pack_statement(*self._tokenizer.ids([statement, question]))
-        table, kinds = self._pad(ids, self._statement_step, PAD), self._pad(parts, self._statement_step, 0)
-        real = table != PAD
-        hidden = self._embed(table, answer=False)
-        keys, values = [], []
-        for index, layer in enumerate(self._layers):
-            key, value = self._keys_values(layer, hidden)
-            if index >= self._apart:
-                keys.append(key[0])
-                values.append(value[0])
-            hidden = self._layer(layer, hidden, key, value, real)
-        return _Statement(keys, values, real[0], mean_state(hidden, kinds == STATEMENT)[0])
-
-    def _lower(self, answer: str) -> tuple[Tensor, Tensor]:
-        """Read an answer alone through the lower layers: states (1, T, hidden) and parts (1, T)."""
-        ids, kinds = pack_answer(*self._tokenizer.ids([answer]))
-        table, parts = self._pad(ids, self._answer_step, PAD), self._pad(kinds, self._answer_step, 0)
-        hidden = self._embed(table, answer=True)
-        for layer in self._layers[: self._apart]:
-            hidden = self._layer(layer, hidden, *self._keys_values(layer, hidden), table != PAD)
-        return hidden, parts
-
-    def _upper(self, hidden: Tensor, parts: Tensor, statements: Sequence[_Statement]) -> Tensor:
-        """Read the answer together with each statement through the upper layers; logits (statements, 5)."""
-        import torch
-        from torch.nn.functional import pad
-
-        from grader.pair_head import mean_state
-
-        width = max(len(s.real) for s in statements)
-        hidden, parts = hidden.expand(len(statements), -1, -1), parts.expand(len(statements), -1)
-        real = torch.cat((torch.stack([pad(s.real, (0, width - len(s.real))) for s in statements]), parts > 0), dim=1)
-        for depth, layer in enumerate(self._layers[self._apart :]):
-            key, value = self._keys_values(layer, hidden)
-            before = [pad(s.keys[depth], (0, 0, 0, width - len(s.real))) for s in statements]
-            key = torch.cat((torch.stack(before), key), dim=2)
-            before = [pad(s.values[depth], (0, 0, 0, width - len(s.real))) for s in statements]
-            value = torch.cat((torch.stack(before), value), dim=2)
-            hidden = self._layer(layer, hidden, key, value, real)
-        logits: Tensor = self._head(
-            torch.stack([s.mean for s in statements]), mean_state(hidden, parts == ANSWER), hidden[:, 0]
-        )
+        packed, layers = self._packed, len(self._packed.layers)
+        lower = Packing([len(case.ids) for case in cases], packed.device)
+        hidden = packed.embed([case.ids for case in cases], lower, kind=1)
+        hidden = packed.run(hidden, range(self._apart), lower)
+        whose = np.repeat(np.arange(len(cases)), [len(case.known) for case in cases])
+        front = {id(statement): statement for case in cases for statement in case.known}
+        depths = np.array([len(statement) for statement in front.values()])
+        place = dict(zip(front, np.stack((depths.cumsum() - depths, depths), axis=1), strict=True))
+        before = np.stack([place[id(statement)] for case in cases for statement in case.known])
+        upper = Packing(lower.lengths[whose], packed.device, before, int(depths.sum()))
+        rows = [lower.starts[case] + np.arange(lower.lengths[case]) for case in whose]
+        keys = [_joined([s.front[depth] for s in front.values()]) for depth in range(layers - self._apart)]
+        hidden = packed.run(hidden[upper.put(np.concatenate(rows))], range(self._apart, layers), upper, front=keys)
+        means = upper.means(hidden, upper.mark([cases[case].parts for case in whose], ANSWER))
+        stated = torch.stack([statement.mean for case in cases for statement in case.known])
+        logits: Tensor = packed.by_rows(self._head, stated, means, hidden[upper.put(upper.starts)])
         return logits
 
-    def _embed(self, ids: Tensor, *, answer: bool) -> Tensor:
-        import torch
 
-        states: Tensor = self._encoder.embeddings(input_ids=ids, token_type_ids=torch.full_like(ids, int(answer)))
-        return states
+def _joined(fronts: Sequence[Keys]) -> Keys:
+    """Keys and values of several statements, one behind the other."""
+    import torch
 
-    def _split(self, states: Tensor) -> Tensor:
-        rows, length, _ = states.shape
-        return states.view(rows, length, self._heads, -1).transpose(1, 2)
-
-    def _keys_values(self, layer: BertLayer, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        attention = layer.attention.self
-        return self._split(attention.key(hidden)), self._split(attention.value(hidden))
-
-    def _layer(self, layer: BertLayer, hidden: Tensor, key: Tensor, value: Tensor, real: Tensor) -> Tensor:
-        """One transformer layer; ``hidden`` (B, T, hidden) attends to keys (B, heads, S, D) where ``real`` (B, S)."""
-        mixed = self._attend(self._split(layer.attention.self.query(hidden)), key, value, real)
-        attended = layer.attention.output(mixed.flatten(2), hidden)
-        out: Tensor = layer.output(layer.intermediate(attended), attended)
-        return out
-
-    def _pad(self, row: Sequence[int], step: int, fill: int) -> Tensor:
-        import torch
-
-        return torch.tensor([[*row, *[fill] * (-len(row) % step)]], device=self._encoder.device)
+    return torch.cat([key for key, _ in fronts]), torch.cat([value for _, value in fronts])
 
 
 def load_reader(attention: Attention = "sdpa") -> PairReader:
     """Load the embedded tier's pair model, once for each attention: the carrier's encoder plus what training changed.
+
+    It computes where ``grader.placement`` says.
 
     Args:
         attention: What it runs on.
@@ -231,26 +279,27 @@ def load_reader(attention: Attention = "sdpa") -> PairReader:
     Raises:
         ModelUnavailableError: The weights are missing or not those their card names.
     """
-    return _load(attention)
+    return _load(attention, find_placement())
 
 
 @cache
-def _load(attention: Attention) -> PairReader:
+def _load(attention: Attention, placement: Placement) -> PairReader:
     import torch
     from safetensors.torch import load
 
-    from grader.e5 import SHA256, build_model, load_tokenizer
+    from grader.e5 import SHA256, load_tokenizer
+    from grader.encoder import build_encoder
     from grader.pair_head import PairHead
 
-    card = json.loads(_weights_file("card.json").decode())
+    expected, hidden, apart = _read_card()
     data = _weights_file("pair.safetensors")
     digest = hashlib.sha256(data).hexdigest()
-    if digest != card["sha256"]:
+    if digest != expected:
         raise ModelUnavailableError(
-            f"{WEIGHTS / 'pair.safetensors'} has SHA-256 {digest}, expected {card['sha256']}; reinstall the grader"
+            f"{WEIGHTS / 'pair.safetensors'} has SHA-256 {digest}, expected {expected}; reinstall the grader"
         )
     saved = load(data)
-    encoder, head = build_model(), PairHead(card["hidden"])
+    encoder, head = build_encoder(), PairHead(hidden)
     head.load_state_dict(
         {name.removeprefix("head."): t.float() for name, t in saved.items() if name.startswith("head.")}
     )
@@ -261,12 +310,26 @@ def _load(attention: Attention) -> PairReader:
                 scale = saved.get(f"encoder.{name}.scale")
                 parameter.add_(delta.float() if scale is None else delta.float() * scale.float())
     revision = f"{SHA256[:12]}+{digest[:12]}"
-    return PairReader(encoder, head.eval(), load_tokenizer(), card["apart"], revision, attention=attention)
+    encoder.to(placement.device, placement.dtype)
+    head.eval().to(placement.device, placement.dtype)
+    return PairReader(encoder, head, load_tokenizer(), apart, revision, attention=attention, placement=placement)
+
+
+def _read_card() -> tuple[str, int, int]:
+    """Read from the card the weights' SHA-256, the width of the states, and the lower layers that read apart."""
+    data = _weights_file("card.json")
+    try:
+        card = json.loads(data)
+        return str(card["sha256"]), int(card["hidden"]), int(card["apart"])
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ModelUnavailableError(f"{WEIGHTS / 'card.json'} is damaged; reinstall the grader") from error
 
 
 def _weights_file(name: str) -> bytes:
     path = WEIGHTS / name
     try:
         return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ModelUnavailableError(f"the embedded tier's weights are missing: {path}; reinstall the grader") from error
+    except OSError as error:
+        raise ModelUnavailableError(
+            f"the embedded tier's weights cannot be had ({error.strerror}): {path}; reinstall the grader"
+        ) from error

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from grader import __version__, choice, feedback, guard, language, spans, surface
+from grader import __version__, choice, feedback, guard, language, surface
 from grader.doubt import REFERENCE, Doubt, basis_of, grader_name, load_doubt
+from grader.entail import Case
+from grader.evidence import EvidenceFinder
 from grader.judge import open_bench
 from grader.match import Decision, conclude, estimate, load_rule
 from grader.schema import (
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from grader.doubt import Part
     from grader.embed import Embedder
     from grader.entail import PairReader
+    from grader.evidence import Clauses
     from grader.judge import Bench, JudgeSettings
     from grader.match import Rule
     from grader.model_attention import Attention
@@ -91,10 +94,9 @@ class Grader:
         bench: Bench | None = None,
     ) -> None:
         self._quiz, self._rubric = quiz, rubric
-        self._reader, self._embedder, self._rule = reader, embedder, rule
+        self._reader, self._rule, self._finder = reader, rule, EvidenceFinder(embedder)
         self._doubt, self._bench = doubt or Doubt(""), bench
         self._sheets: dict[tuple[str, Lang], Sheet] = {}
-        self._vectors: dict[str, NDArray[np.float32]] = {}
 
     @classmethod
     def open(
@@ -145,10 +147,14 @@ class Grader:
         """Grade in order: one outcome a submission."""
         prepared = [self._prepare(submission) for submission in submissions]
         tasks = {place: item for place, item in enumerate(prepared) if isinstance(item, _Task)}
-        read = {place: self._read(task) for place, task in tasks.items() if not task.screened.empty}
+        read = self._read({place: task for place, task in tasks.items() if not task.screened.empty})
         judged = self._ask(tasks, read)
+        decided = {place: self._decide(task, read.get(place), judged.get(place)) for place, task in tasks.items()}
+        clauses = self._cut({place: (tasks[place], decision) for place, decision in decided.items()})
         return [
-            self._grade_free(item, read.get(place), judged.get(place)) if isinstance(item, _Task) else item
+            self._grade_free(item, decided[place], clauses.get(place), judged.get(place))
+            if isinstance(item, _Task)
+            else item
             for place, item in enumerate(prepared)
         ]
 
@@ -203,11 +209,20 @@ class Grader:
             receipt=self._receipt(submission, lang, "choice"),
         )
 
-    def _read(self, task: _Task) -> TierRead:
-        """Hold one answer against its sheet."""
-        answer = task.screened.text.strip()
-        held = task.sheet.nearest(answer)
-        rows = self._reader().read(answer, held.question, held.statements)
+    def _read(self, tasks: Mapping[int, _Task]) -> dict[int, TierRead]:
+        """Hold answers against their sheets, all at once."""
+        if not tasks:
+            return {}
+        answers = [task.screened.text.strip() for task in tasks.values()]
+        held = [task.sheet.nearest(answer) for task, answer in zip(tasks.values(), answers, strict=True)]
+        cases = [Case(answer, sheet.question, sheet.statements) for answer, sheet in zip(answers, held, strict=True)]
+        rows = self._reader().read_all(cases)
+        return {
+            place: self._estimate(task, answer, sheet, read)
+            for (place, task), answer, sheet, read in zip(tasks.items(), answers, held, rows, strict=True)
+        }
+
+    def _estimate(self, task: _Task, answer: str, held: Sheet, rows: NDArray[np.float64]) -> TierRead:
         described = tuple(surface.describe(answer, held.question, task.sheet.statements, task.lang))
         found = estimate(held.arrange(rows, described), self._rule())
         return TierRead(answer, task.lang, held, described, found)
@@ -227,22 +242,24 @@ class Grader:
     def _review_below(self, part: Part) -> float:
         return self._doubt.review_below(part, self._rule().review_below)
 
-    def _grade_free(self, task: _Task, tier: TierRead | None, judged: Judged | None) -> Grade:
-        """Grade a free answer; ``tier`` is ``None`` where there was nothing to read."""
-        criteria = task.rubric.criteria if task.rubric else (Criterion(REFERENCE, FREE_POINTS, {}),)
+    def _decide(self, task: _Task, tier: TierRead | None, judged: Judged | None) -> Decision:
+        """Turn what was read into a decision; ``tier`` is ``None`` where there was nothing to read."""
+        criteria = _criteria_of(task)
         if tier is None:
             empty = (0.0,) * len(criteria)
-            decision = Decision(Verdict.NON_DOMAIN, NOTHING, empty, (False,) * len(criteria), (), 0.0)
-        else:
-            found = tier.estimate if judged is None else judged.estimate
-            decision = conclude(found, [criterion.points for criterion in criteria])
+            return Decision(Verdict.NON_DOMAIN, NOTHING, empty, (False,) * len(criteria), (), 0.0)
+        found = tier.estimate if judged is None else judged.estimate
+        return conclude(found, [criterion.points for criterion in criteria])
+
+    def _grade_free(self, task: _Task, decision: Decision, clauses: Clauses | None, judged: Judged | None) -> Grade:
+        """Write the grade of a free answer; ``clauses`` is ``None`` where no evidence is shown."""
         max_points = task.rubric.max_points if task.rubric else FREE_POINTS
         points = round(decision.share * max_points, 3)
         certain = float(decision.probabilities.max())
         part = _part(task, judged)
-        confidence = certain if tier is None else self._doubt.confidence(certain, part)
-        held = self._held(task, decision)
-        missing = [c.statement for c, met in zip(criteria, decision.met, strict=True) if not met]
+        confidence = certain if task.screened.empty else self._doubt.confidence(certain, part)
+        held = self._held(task, decision, clauses)
+        missing = [c.statement for c, met in zip(_criteria_of(task), decision.met, strict=True) if not met]
         return Grade(
             submission_id=task.submission.submission_id,
             question_id=task.question.id,
@@ -254,7 +271,7 @@ class Grader:
             needs_review=confidence < self._review_below(part)
             or task.screened.orders
             or (judged is not None and judged.failed),
-            criteria=self._criteria(task, criteria, decision),
+            criteria=self._criteria(task, decision, clauses),
             misconceptions=held,
             feedback=self._feedback(task, decision, missing, held),
             lang=task.lang,
@@ -262,45 +279,50 @@ class Grader:
             judge=judged.note if judged else None,
         )
 
-    def _criteria(self, task: _Task, criteria: Sequence[Criterion], decision: Decision) -> tuple[CriterionGrade, ...]:
+    def _criteria(self, task: _Task, decision: Decision, clauses: Clauses | None) -> tuple[CriterionGrade, ...]:
+        criteria = _criteria_of(task)
         scale = decision.share / (sum(c.points for c, met in zip(criteria, decision.met, strict=True) if met) or 1.0)
         full = task.rubric.max_points if task.rubric else FREE_POINTS
-        wordings = task.sheet.criteria or (task.sheet.references,)
+        wordings = _wordings_of(task)
         return tuple(
             CriterionGrade(
                 criterion.id,
                 met,
                 round(criterion.points * scale * full, 3) if met else 0.0,
                 round(p, 3),
-                self._evidence(task, wordings[index]) if met else None,
+                self._evidence(task, clauses, wordings[index]) if met else None,
             )
             for index, (criterion, met, p) in enumerate(zip(criteria, decision.met, decision.criteria, strict=True))
         )
 
-    def _held(self, task: _Task, decision: Decision) -> tuple[MisconceptionGrade, ...]:
-        if task.rubric is None or decision.verdict is not Verdict.CONTRADICTORY:
-            return ()
+    def _held(self, task: _Task, decision: Decision, clauses: Clauses | None) -> tuple[MisconceptionGrade, ...]:
+        beliefs = task.rubric.misconceptions if task.rubric else ()
         return tuple(
-            MisconceptionGrade(belief.id, round(p, 3), self._evidence(task, (belief.statement[task.lang],)))
-            for belief, p in zip(task.rubric.misconceptions, decision.misconceptions, strict=True)
-            if p >= HALF
+            MisconceptionGrade(
+                beliefs[i].id,
+                round(decision.misconceptions[i], 3),
+                self._evidence(task, clauses, (task.sheet.misconceptions[i],)),
+            )
+            for i in _asserted(decision)
         )
 
-    def _evidence(self, task: _Task, wordings: Sequence[str]) -> Evidence | None:
-        """The clause of the answer closest to any wording of a statement."""
-        candidates = spans.clauses(task.screened.text)
-        if len(candidates) < 2:  # noqa: PLR2004  nothing to choose between
-            return _original(task, candidates[0]) if candidates else None
-        targets = np.stack([self._vector(wording) for wording in wordings])
-        closeness = (targets @ self._embedder().encode([c.text for c in candidates]).T).max(axis=0)
-        return _original(task, candidates[int(closeness.argmax())])
+    def _cut(self, decided: Mapping[int, tuple[_Task, Decision]]) -> dict[int, Clauses]:
+        """Cut those answers that evidence is shown of."""
+        shown = {
+            place: [
+                *(text for texts, met in zip(_wordings_of(task), decision.met, strict=True) if met for text in texts),
+                *(task.sheet.misconceptions[i] for i in _asserted(decision)),
+            ]
+            for place, (task, decision) in decided.items()
+        }
+        places = [place for place, wordings in shown.items() if wordings]
+        texts = [decided[place][0].screened.text for place in places]
+        return dict(zip(places, self._finder.cut(texts, [w for p in places for w in shown[p]]), strict=True))
 
-    def _vector(self, wording: str) -> NDArray[np.float32]:
-        """The vector of one of the quiz's own texts, kept."""
-        found = self._vectors.get(wording)
-        if found is None:
-            found = self._vectors[wording] = self._embedder().encode([wording])[0]
-        return found
+    def _evidence(self, task: _Task, clauses: Clauses | None, wordings: Sequence[str]) -> Evidence | None:
+        """The clause of the answer as submitted that is closest to any wording of a statement."""
+        found = None if clauses is None else self._finder.closest(clauses, wordings)
+        return None if found is None else _original(task, found)
 
     def _feedback(
         self, task: _Task, decision: Decision, missing: Sequence[LocalText], held: Sequence[MisconceptionGrade]
@@ -329,6 +351,22 @@ class Grader:
 
 def _unscored(submission: Submission, reason: str) -> Unscored:
     return Unscored(submission.submission_id, submission.question_id, reason)
+
+
+def _criteria_of(task: _Task) -> tuple[Criterion, ...]:
+    return task.rubric.criteria if task.rubric else (Criterion(REFERENCE, FREE_POINTS, {}),)
+
+
+def _wordings_of(task: _Task) -> tuple[tuple[str, ...], ...]:
+    """Of each criterion every wording."""
+    return task.sheet.criteria or (task.sheet.references,)
+
+
+def _asserted(decision: Decision) -> list[int]:
+    """Places of the misconceptions that an answer asserts, which make it contradictory."""
+    if decision.verdict is not Verdict.CONTRADICTORY:
+        return []
+    return [place for place, p in enumerate(decision.misconceptions) if p >= HALF]
 
 
 def _part(task: _Task, judged: Judged | None) -> Part:

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.errors import ModelUnavailableError
 from grader.schema import Verdict
 
 VERDICTS = tuple(Verdict)
@@ -141,11 +142,20 @@ class Rule:
 
 @cache
 def load_rule() -> Rule:
-    """Read the fitted rule that ships with the package."""
+    """Read the fitted rule that ships with the package.
+
+    Raises:
+        ModelUnavailableError: The file is missing or damaged.
+    """
     import hashlib
 
-    data = RULE_FILE.read_bytes()
-    return parse_rule(json.loads(data), hashlib.sha256(data).hexdigest()[:12])
+    try:
+        data = RULE_FILE.read_bytes()
+        return parse_rule(json.loads(data), hashlib.sha256(data).hexdigest()[:12])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelUnavailableError(
+            f"the fitted rule {RULE_FILE} is missing or damaged; reinstall the grader"
+        ) from error
 
 
 def parse_rule(saved: Mapping[str, Any], revision: str) -> Rule:

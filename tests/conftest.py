@@ -19,9 +19,12 @@ OWN_SETTINGS = (
     "GRADER_QUIZZES",
     "GRADER_HOST",
     "GRADER_PORT",
+    "GRADER_API",
     "GRADER_JUDGE",
     "GRADER_JUDGE_MODEL",
     "GRADER_JUDGE_KEY",
+    "GRADER_DEVICE",
+    "GRADER_PRECISION",
 )
 
 # Before anything imports a hub client or a console: models come from installed packages, and output is plain.

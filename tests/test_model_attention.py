@@ -14,13 +14,13 @@ import pytest
 import torch
 
 import grader.attention
-from grader.attention import interface
 from grader.e5 import load_tokenizer
-from grader.embed import load_embedder
-from grader.entail import PairReader, load_reader
+from grader.embed import Embedder, load_embedder
+from grader.entail import PairReader, _Pairs, load_reader, pack_answer
 from grader.grade import Grader
 from grader.load import load_quiz, load_rubric, read_submissions
-from grader.model_attention import Attention, attend_masked, attend_packed
+from grader.model_attention import Attention, attend_ours, attend_sdpa
+from grader.packing import Packing
 from grader.resources import find_quiz, find_rubric
 from grader.schema import Grade, Submission
 
@@ -79,29 +79,38 @@ def _reader(attention: Attention, dtype: torch.dtype, device: str = "cpu") -> Pa
     return PairReader(encoder, head, load_tokenizer(), shipped._apart, "copy", attention=attention)
 
 
+def _embedder(attention: Attention, dtype: torch.dtype, device: str = "cpu") -> Embedder:
+    """The shipped encoder in another precision or place."""
+    model = copy.deepcopy(load_embedder("sdpa")._model).to(device, dtype)
+    return Embedder(model, load_tokenizer(), attention)
+
+
 def _logits(reader: PairReader, answers: Sequence[str] = ANSWERS) -> NDArray[np.float64]:
     """What a reader makes of answers, before probabilities are rounded."""
     with torch.inference_mode():
-        known = [reader._statement(QUESTION, statement) for statement in STATEMENTS]
-        return np.stack([reader._upper(*reader._lower(answer), known).double().cpu().numpy() for answer in answers])
+        known = list(reader._know({(QUESTION, statement): None for statement in STATEMENTS}).values())
+        pairs = [_Pairs(*pack_answer(ids), known) for ids in load_tokenizer().ids(answers)]
+        return reader._logits(pairs).double().cpu().numpy()
 
 
 def _rms(error: NDArray[np.floating]) -> float:
     return float(np.sqrt(np.square(error, dtype=np.float64).mean()))
 
 
-def test_packed_keys_give_what_masked_keys_give():
+def test_packed_attention_is_that_of_padded_keys():
     generator = torch.Generator().manual_seed(0)
-    query = torch.randn(3, 4, 5, 8, generator=generator, dtype=torch.float64)
-    key, value = torch.randn(2, 3, 4, 9, 8, generator=generator, dtype=torch.float64)
-    real = torch.arange(9) < torch.tensor([[9], [1], [4]])
-    real[2, 7] = True  # padding between
+    packing = Packing([5, 1, 9], torch.device("cpu"), np.array([[0, 4], [4, 0], [2, 7]]), 11)
+    query = torch.randn(15, 4, 8, generator=generator, dtype=torch.float64)
+    key, value = torch.randn(2, 26, 4, 8, generator=generator, dtype=torch.float64)
+    rows = [[0, 1, 2, 3, *range(11, 16)], [16], [*range(2, 9), *range(17, 26)]]
+    exact = []
+    for part, kept in zip(query.split([5, 1, 9]), rows, strict=True):
+        weights = torch.einsum("thd,shd->hts", part, key[kept]).div(8**0.5).softmax(-1)
+        exact.append(torch.einsum("hts,shd->thd", weights, value[kept]).flatten(1))
     # Weighted means of numbers near 1: a few dozen roundings of float64.
     close = 64 * torch.finfo(torch.float64).eps
-    masked, packed = attend_masked(query, key, value, real), attend_packed(query, key, value, real)
-    torch.testing.assert_close(packed, masked, rtol=0, atol=close)
-    key[~real.unsqueeze(1).expand(-1, 4, -1)] = torch.nan
-    assert torch.equal(attend_packed(query, key, value, real), packed)
+    for attend in (attend_sdpa, attend_ours):
+        torch.testing.assert_close(attend(packing, query, key, value), torch.cat(exact), rtol=0, atol=close)
 
 
 @each_device
@@ -113,13 +122,8 @@ def test_readings_are_as_near_to_exact_ones_as_sdpas(device):
 
 @each_device
 def test_vectors_are_as_near_to_exact_ones_as_sdpas(device):
-    models = {name: copy.deepcopy(load_embedder(name)) for name in ("sdpa", "ours")}
-    single = {}
-    for name, embedder in models.items():
-        embedder._model.to(device)
-        single[name] = embedder.encode(ANSWERS)
-    models["sdpa"]._model.to("cpu", torch.float64)
-    exact = models["sdpa"].encode(ANSWERS)
+    single = {name: _embedder(name, torch.float32, device).encode(ANSWERS) for name in ("sdpa", "ours")}
+    exact = _embedder("sdpa", torch.float64).encode(ANSWERS)
     errors = {name: _rms(vectors - exact) for name, vectors in single.items()}
     assert 0 < errors["ours"] <= SCATTER * errors["sdpa"]
 
@@ -129,7 +133,6 @@ def test_vectors_are_as_near_to_exact_ones_as_sdpas(device):
 def test_the_kernels_read_and_encode_as_the_tiles_do(monkeypatch):
     tiled = load_embedder("ours").encode(["It is exact."])
     monkeypatch.setattr(grader.attention, "attend_varlen", partial(grader.attention.attend_varlen, impl="triton"))
-    monkeypatch.setattr(interface, "attend", partial(interface.attend, impl="triton"))
     assert _rms(load_embedder("ours").encode(["It is exact."]) - tiled) < np.finfo(np.float32).eps
     exact = _logits(_reader("sdpa", torch.float64), ["It is exact."])
     errors = {name: _rms(_logits(_reader(name, torch.float32), ["It is exact."]) - exact) for name in ("sdpa", "ours")}
@@ -138,16 +141,15 @@ def test_the_kernels_read_and_encode_as_the_tiles_do(monkeypatch):
 
 def test_ours_computes_every_layer_and_sdpa_none(monkeypatch):
     calls = []
-    for module, name in ((grader.attention, "attend_varlen"), (interface, "attend")):
-        real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *x, _real=real, **options: calls.append(_real) or _real(*x, **options))
+    real = grader.attention.attend_varlen
+    monkeypatch.setattr(grader.attention, "attend_varlen", lambda *x: calls.append(real) or real(*x))
     _reader("sdpa", torch.float32).read(ANSWER, QUESTION, STATEMENTS)
     load_embedder("sdpa").encode([ANSWER])
     assert calls == []
     _reader("ours", torch.float32).read(ANSWER, QUESTION, STATEMENTS)
-    assert len(calls) == 12 * (len(STATEMENTS) + 1)  # each statement, then the answer
+    assert len(calls) == 12 * 2  # the statements, then the answer
     load_embedder("ours").encode([ANSWER])
-    assert len(calls) == 12 * (len(STATEMENTS) + 2)
+    assert len(calls) == 12 * 3
 
 
 def test_grades_are_the_same_but_for_the_last_decimal(graded):

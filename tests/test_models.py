@@ -14,6 +14,7 @@ from grader import e5, entail
 from grader.embed import Embedder, load_embedder
 from grader.entail import load_reader, pack_answer, pack_statement
 from grader.errors import ModelUnavailableError
+from grader.placement import Placement
 
 PAIRS = (
     ("The running maximum of each row is rescaled.", "El máximo acumulado de cada fila se reescala."),
@@ -86,16 +87,16 @@ def test_the_carrier_is_held_to_its_hash(monkeypatch):
 
 def test_missing_pair_weights_are_told_with_their_remedy(weights):
     with pytest.raises(ModelUnavailableError, match=r"pair\.safetensors; reinstall the grader"):
-        entail._load.__wrapped__("sdpa")
+        entail._load.__wrapped__("sdpa", Placement())
     (weights / "card.json").unlink()
     with pytest.raises(ModelUnavailableError, match=r"card\.json; reinstall the grader"):
-        entail._load.__wrapped__("sdpa")
+        entail._load.__wrapped__("sdpa", Placement())
 
 
 def test_altered_pair_weights_are_told_with_their_remedy(weights):
     (weights / "pair.safetensors").write_bytes(b"altered")
     with pytest.raises(ModelUnavailableError, match=r"SHA-256 .* expected .*; reinstall the grader"):
-        entail._load.__wrapped__("sdpa")
+        entail._load.__wrapped__("sdpa", Placement())
 
 
 def test_the_card_names_the_carrier_that_the_pair_model_was_trained_on():

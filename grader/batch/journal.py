@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -158,8 +158,8 @@ class Journal:
         with self._transaction():
             self._insert(zip(places, outcomes, strict=True))
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """Read every outcome in order, one at a time.
+    def outcomes(self) -> Generator[Outcome, None, None]:
+        """Read every outcome in order, one at a time; close the generator before the journal.
 
         Raises:
             DamagedJournalError: A row is missing or not as it was written.

@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from grader.batch.atomic import check_place, clear_parts
 from grader.batch.journal import Journal
-from grader.batch.local import AnswerGrader, grade_window, windows
+from grader.batch.local import WINDOW_ROWS, AnswerGrader, grade_window, windows
 from grader.errors import GraderError
 from grader.load.grades import read_grades
 from grader.schema import Submission, Unscored
@@ -114,6 +114,7 @@ def grade_missing(
     journal: Journal,
     *,
     window: Callable[[], AbstractContextManager[None]],
+    window_rows: int = WINDOW_ROWS,
 ) -> Iterator[tuple[int, int]]:
     """Grade the rows that the journal lacks, window by window.
 
@@ -122,13 +123,14 @@ def grade_missing(
         grader: Grades a window.
         journal: Gets each window's outcomes at once.
         window: Entered around each window.
+        window_rows: Rows a window holds at most, above zero.
 
     Yields:
         After each window the rows done so far, and how many of them this window graded.
     """
     resumed = journal.rows > 0
     missing = ((place, row) for place, row in enumerate(rows) if not (resumed and journal.holds(place)))
-    for placed in windows(missing):
+    for placed in windows(missing, window_rows=window_rows):
         places = [place for place, _ in placed]
         with window():
             journal.add(places, grade_window([row for _, row in placed], grader))

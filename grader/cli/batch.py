@@ -298,7 +298,8 @@ def _run(
         if file is not None:
             file.refuse_change()
         with _keep(journal, resumable=file is not None):
-            write_grades(_count(journal.outcomes(), tally), target)
+            with closing(journal.outcomes()) as outcomes:
+                write_grades(_count(outcomes, tally), target)
             finish_run(journal, target)
         tally.grade_s = time.perf_counter() - started
 

@@ -71,9 +71,11 @@ class LocalEngine:
         self, journal: Journal, *, window: Callable[[], AbstractContextManager[None]]
     ) -> Iterator[tuple[int, int]]:
         """Grade window by window, in order."""
-        from grader.batch import GradedOnce, grade_missing
+        from grader.batch import CUDA_WINDOW_ROWS, WINDOW_ROWS, GradedOnce, grade_missing
+        from grader.placement import CUDA, find_placement
 
-        return grade_missing(self._rows, GradedOnce(self._grader), journal, window=window)
+        size = CUDA_WINDOW_ROWS if find_placement().device == CUDA else WINDOW_ROWS
+        return grade_missing(self._rows, GradedOnce(self._grader), journal, window=window, window_rows=size)
 
 
 def choose_ray(
@@ -111,10 +113,12 @@ def open_engine(
     Raises:
         GraderError: The grader or the cluster cannot be had.
     """
-    from grader.batch import RayEngine
+    from grader.batch import RayEngine, use_cores
 
     if ray is None:
-        yield LocalEngine(rows, opener())
+        grader = opener()
+        use_cores()
+        yield LocalEngine(rows, grader)
     else:
         with RayEngine(file, opener, ray) as cluster:
             yield cluster

@@ -35,7 +35,7 @@ def test_a_batch_on_another_attention_is_not_resumed(run, quiz, submissions, tmp
 
 
 def test_the_page_grades_on_the_attention_named(monkeypatch, run, opened):
-    monkeypatch.setattr("grader.ui.serve", lambda *_args, open_grader: open_grader(None, None))
+    monkeypatch.setattr("grader.ui.serve", lambda *_args, open_grader, **_: open_grader(None, None))
     run("serve", "--attention", "ours")
     assert opened == ["ours"]
 

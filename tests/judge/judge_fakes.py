@@ -14,6 +14,8 @@ from grader.schema import Criterion, Misconception, Question, QuestionRubric, Qu
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from grader.entail import Case
+
 LABELS = ("correct", "partial", "contradictory", "irrelevant", "non_domain")
 STATEMENTS = ("The tiles give the exact result.", "Only rounding differs.")
 MYTH = "Tiling approximates."
@@ -29,10 +31,13 @@ class FakeReader:
 
     revision = "fake"
 
-    def read(self, answer: str, _question: str, statements: Sequence[str]) -> NDArray[np.float64]:
+    def read_all(self, cases: Sequence[Case]) -> list[NDArray[np.float64]]:
         """Five probabilities a statement."""
-        word, sure = ("correct", 0.97) if "exactly" in answer else ("partial", 0.4)
-        return np.array([row("irrelevant" if s == MYTH else word, sure) for s in statements])
+        return [self._read(case) for case in cases]
+
+    def _read(self, case: Case) -> NDArray[np.float64]:
+        word, sure = ("correct", 0.97) if "exactly" in case.answer else ("partial", 0.4)
+        return np.array([row("irrelevant" if s == MYTH else word, sure) for s in case.statements])
 
 
 class FakeEmbedder:

@@ -1,0 +1,154 @@
+"""The layers of a BERT over many texts at once, packed without padding.
+
+On the CPU a text's states are the same bits whatever it is packed with. A matrix product may sum in another order for
+another number of rows, so products are cut into blocks of ``ROWS`` rows, always; attention is computed for texts of the
+same rounded lengths together, and those lengths are the text's own. Nothing else looks at more than one row. On CUDA
+products run whole, and may round differently in a larger batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from grader.model_attention import Attention, attend_ours, attend_sdpa
+from grader.packing import Packing
+
+if TYPE_CHECKING:
+    from grader.encoder import Encoder, Layer
+
+ROWS = 64  # of one matrix product on the CPU
+CPU_TOKENS, CUDA_TOKENS = 1024, 131_072  # of one batch
+
+Keys = tuple[Tensor, Tensor]  # keys and values, (S, hidden) each
+
+
+class _Linear:
+    """A linear layer, its weights laid out for oneDNN where that computes it."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, *, gelu: bool = False) -> None:
+        self._bias, self._gelu = bias, gelu
+        self._onednn = (
+            weight.device.type == "cpu"
+            and weight.dtype in {torch.float32, torch.bfloat16}
+            and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        )
+        # What torch.compile makes of a linear layer too: faster than F.linear by a fifth, more on two threads.
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight, None) if self._onednn else weight  # noqa: SLF001
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        if self._onednn:
+            what = "gelu" if self._gelu else "none"
+            out: Tensor = torch.ops.mkldnn._linear_pointwise(rows, self._weight, self._bias, what, [], "none")  # noqa: SLF001
+            return out
+        out = functional.linear(rows, self._weight, self._bias)
+        return functional.gelu(out) if self._gelu else out
+
+
+class _Layer:
+    """One layer, as two steps on rows with attention between them."""
+
+    def __init__(self, layer: Layer) -> None:
+        own, out = layer.attention.self, layer.attention.output
+        parts = own.query, own.key, own.value
+        self._qkv = _Linear(torch.cat([p.weight for p in parts]), torch.cat([p.bias for p in parts]))
+        self._mixed = _Linear(out.dense.weight, out.dense.bias)
+        self._wide = _Linear(layer.intermediate.dense.weight, layer.intermediate.dense.bias, gelu=True)
+        self._narrow = _Linear(layer.output.dense.weight, layer.output.dense.bias)
+        self._norms = out.LayerNorm, layer.output.LayerNorm
+
+    def before(self, hidden: Tensor) -> Tensor:
+        """Queries, keys and values (rows, 3 · hidden)."""
+        return self._qkv(hidden)
+
+    def after(self, mixed: Tensor, hidden: Tensor) -> Tensor:
+        """States (rows, hidden) from what attention mixed."""
+        attended: Tensor = self._norms[0](self._mixed(mixed).add_(hidden))
+        out: Tensor = self._norms[1](self._narrow(self._wide(attended)).add_(attended))
+        return out
+
+
+class PackedEncoder:
+    """The layers of an encoder.
+
+    Args:
+        encoder: Its weights.
+        attention: What the layers run on.
+    """
+
+    def __init__(self, encoder: Encoder, attention: Attention) -> None:
+        self._encoder, self._attention = encoder, attention
+        self._heads = encoder.shape.heads
+        with torch.no_grad():
+            self.layers = [_Layer(layer) for layer in encoder.layers]
+        self.device = encoder.device
+        self.whole = self.device.type != "cpu"
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens that are worth reading together."""
+        return CUDA_TOKENS if self.whole else CPU_TOKENS
+
+    def embed(self, texts: Sequence[Sequence[int]], packing: Packing, *, kind: int = 0) -> Tensor:
+        """First states (rows, hidden) of texts.
+
+        Args:
+            texts: Token ids.
+            packing: Of these texts.
+            kind: Token type.
+        """
+        ids = np.concatenate([np.asarray(text, dtype=np.int64) for text in texts])
+        places = np.arange(packing.tokens) - np.repeat(packing.starts, packing.lengths)
+        kinds = np.full_like(ids, kind)
+        states: Tensor = self._encoder.embeddings(*(packing.put(x) for x in (ids, kinds, places)))
+        return states
+
+    def run(
+        self,
+        hidden: Tensor,
+        layers: range,
+        packing: Packing,
+        *,
+        front: Sequence[Keys] = (),
+        made: list[Keys] | None = None,
+    ) -> Tensor:
+        """Read on through some layers.
+
+        Args:
+            hidden: (rows, hidden) states below the first of them.
+            layers: Which, counted from 0.
+            packing: Where texts lie.
+            front: Keys and values that stand before the texts' own, for each of these layers.
+            made: Gets the keys and values (rows, hidden) that each of these layers made.
+
+        Returns:
+            (rows, hidden) states above the last of them.
+        """
+        attend = attend_ours if self._attention == "ours" else attend_sdpa
+        for depth, layer in enumerate(self.layers[layers.start : layers.stop]):
+            query, key, value = self.by_rows(layer.before, hidden).chunk(3, dim=1)
+            if made is not None:
+                made.append((key, value))
+            if front:
+                key, value = (torch.cat(both) for both in zip(front[depth], (key, value), strict=True))
+            mixed = attend(packing, *(x.view(len(x), self._heads, -1) for x in (query, key, value)))
+            hidden = self.by_rows(layer.after, mixed, hidden)
+        return hidden
+
+    def by_rows(self, step: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """Take a step on rows, block by block on the CPU.
+
+        Args:
+            step: Takes and gives tensors whose first axis is the rows.
+            *inputs: Their rows are filled up to a multiple of ``ROWS`` where they are not.
+        """
+        if self.whole:
+            return step(*inputs)
+        count = len(inputs[0])
+        blocks = [torch.split(functional.pad(x, (0, 0, 0, -count % ROWS)), ROWS) for x in inputs]
+        return torch.cat([step(*parts) for parts in zip(*blocks, strict=True)])[:count]
