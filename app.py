@@ -9,7 +9,7 @@ from functools import partial
 from grader.errors import GraderError
 from grader.grade import Grader
 from grader.judge import choose_judge
-from grader.ui import serve
+from grader.ui import serve, until_terminated
 
 
 def main() -> int:
@@ -23,7 +23,13 @@ def main() -> int:
         judge = choose_judge(
             os.environ.get("GRADER_JUDGE") or "none", model=os.environ.get("GRADER_JUDGE_MODEL") or None
         )
-        serve(host, int(port), open_grader=partial(Grader.open, judge=judge))
+        with until_terminated():
+            serve(
+                host,
+                int(port),
+                open_grader=partial(Grader.open, judge=judge),
+                mcp=os.environ.get("GRADER_API", "0") not in {"", "0"},
+            )
     except GraderError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2

@@ -225,6 +225,8 @@ def _advice(error: sqlite3.Error | OSError) -> str:
         return "is damaged or no SQLite database; move it away or set GRADER_DB to another file"
     if name.startswith("SQLITE_FULL"):
         return "the disk is full"
+    if name.startswith("SQLITE_IOERR"):
+        return "cannot be read or written: is the disk full or gone?"
     return "cannot be opened or written; set GRADER_DB to a file in a folder that you can write to"
 
 

@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,19 +15,6 @@ from grader import store as store_module
 from grader.store import MIGRATIONS, Store, StoreError, default_path
 
 RECORD = {"status": "graded", "verdict": "correct", "points": 1.0, "feedback": "¡bien! \u202e"}
-
-# Writes attempts for ever and prints the id of each once it is committed.
-WRITER = """
-import sys
-from pathlib import Path
-from grader.store import Store
-store = Store(Path(sys.argv[1]))
-while True:
-    number = store.add_attempt("learner", "quiz", "q", "en", "answer")
-    print(number, flush=True)
-    if number % 2:
-        store.add_grade(number, {"points": number})
-"""
 
 # Root may write anywhere, so it becomes somebody else first.
 READER = """
@@ -105,24 +91,6 @@ def test_the_journal_is_write_ahead(store):
     with sqlite3.connect(store.path) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
-
-
-@pytest.mark.parametrize("round_", range(2))
-def test_kill_9_loses_and_doubles_nothing(tmp_path, round_):
-    path = tmp_path / "grader.db"
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)  # noqa: S603
-    with writer:
-        assert writer.stdout is not None
-        confirmed = [int(writer.stdout.readline()) for _ in range(40 + 7 * round_)]
-        time.sleep(0.01 * round_)
-        writer.kill()
-        confirmed += [int(line) for line in writer.stdout.read().split("\n") if line.strip().isdecimal()]
-    attempts = Store(path).attempts("learner")
-    numbers = [attempt.id for attempt in attempts]
-    assert numbers == list(range(1, len(numbers) + 1))
-    assert len(numbers) in {len(confirmed), len(confirmed) + 1}
-    graded = {attempt.id for attempt in attempts if attempt.record is not None}
-    assert {number for number in confirmed[:-1] if number % 2} <= graded
 
 
 def test_migrations_run_once_and_in_order(tmp_path, monkeypatch):

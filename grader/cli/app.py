@@ -39,7 +39,11 @@ class GuardedGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 -- typer's context is of a private type
         """Run the chosen command and translate its errors into exit codes."""
         try:
-            value = super().invoke(ctx)
+            try:
+                value = super().invoke(ctx)
+            except typer.Exit:
+                sys.stdout.flush()
+                raise
             sys.stdout.flush()
         except GraderError as error:
             print_error(str(error))
@@ -48,9 +52,7 @@ class GuardedGroup(TyperGroup):
             _silence_stdout()
             raise typer.Exit(CLOSED_PIPE) from error
         except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            print_error(f"{place}{error.strerror or error}")
-            raise typer.Exit(CALLER_MISTAKE) from error
+            raise typer.Exit(_explain(error)) from error
         return value
 
 
@@ -98,15 +100,25 @@ def main() -> NoReturn:
         signal.signal(signal.SIGTERM, _end_orderly)
     try:
         app(prog_name="grader")
+    except OSError as error:  # while --help or --version printed, which no command guards
+        raise SystemExit(_explain(error)) from error
     finally:
         _flush_stdout()
     raise SystemExit(0)
 
 
+def _explain(error: OSError) -> int:
+    """Say what the system refused, and give the exit code; what standard output did not take is let go."""
+    place = f"{error.filename}: " if error.filename else ""
+    print_error(f"{place}{error.strerror or error}")
+    _flush_stdout()
+    return CALLER_MISTAKE
+
+
 def _flush_stdout() -> None:
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:  # a closed pipe or a full disk, which has been said
         _silence_stdout()
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -19,17 +18,23 @@ from grader.cli.options import (
 )
 from grader.judge.settings import choose_judge
 
-if TYPE_CHECKING:
-    from types import FrameType
-
 HostOption = Annotated[str, typer.Option("--host", help="Address to listen on.")]
 PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")]
+ApiOption = Annotated[
+    bool,
+    typer.Option("--api", help="Offer grading and the list of quizzes to programs as MCP tools too (grader[mcp])."),
+]
+MaxWaitingOption = Annotated[
+    int, typer.Option("--max-waiting", metavar="N", min=1, help="Answers that may wait for a grade; more are refused.")
+]
 
 
 def serve(
     *,
     host: HostOption = "127.0.0.1",
     port: PortOption = 7860,
+    api: ApiOption = False,
+    max_waiting: MaxWaitingOption = 128,
     tier: TierOption = "embedded",
     attention: AttentionOption = "sdpa",
     judge: JudgeOption = "none",
@@ -40,12 +45,13 @@ def serve(
     """Open the quiz as a web page, until interrupted; a budget of calls to the judge is one for each quiz."""
     asked = choose_judge(judge, when=judge_when, max_calls=judge_max_calls, model=judge_model)
     from grader.ui import serve as serve_page
+    from grader.ui import until_terminated
 
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, _stop)
-    serve_page(host, port, open_grader=partial(open_grader, tier=tier, attention=attention, judge=asked))
-
-
-def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Stop as on Ctrl+C, the way that the page ends orderly."""
-    raise KeyboardInterrupt
+    with until_terminated():
+        serve_page(
+            host,
+            port,
+            open_grader=partial(open_grader, tier=tier, attention=attention, judge=asked),
+            capacity=max_waiting,
+            mcp=api,
+        )

@@ -69,9 +69,12 @@ def read_document(path: Path | str) -> Document:
     """
     name = str(path)
     raw = _read_bytes(name)
-    tree = _Tree(name)
+    text = _decode(raw, name)
+    # The parser counts the end of the file as a line of its own; what is missing there is missing on the last one.
+    last_line = max(1, len(text.splitlines()))
+    tree = _Tree(name, last_line)
     try:
-        for event in _events(_decode(raw, name), name):
+        for event in _events(text, name, last_line):
             tree.add(event)
     except FileFaultsError as error:
         raise FileFaultsError((*tree.faults, *error.faults)) from error
@@ -113,13 +116,14 @@ def _forbidden(found: re.Match[str]) -> str:
     return f"control character U+{ord(found.group()):04X} is not allowed"
 
 
-def _events(text: str, name: str) -> Iterator[yaml.Event]:
+def _events(text: str, name: str, last_line: int) -> Iterator[yaml.Event]:
     try:
         yield from yaml.parse(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ", ".join(part for part in (error.context, error.problem) if part)
-        raise FileFaultsError((Fault(name, mark.line + 1 if mark else None, "", f"YAML: {message}"),)) from error
+        line = min(mark.line + 1, last_line) if mark else None
+        raise FileFaultsError((Fault(name, line, "", f"YAML: {message}"),)) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         message = str(error).splitlines()[0] if str(error) else "cannot be parsed"
         raise FileFaultsError((Fault(name, None, "", f"YAML: {message}"),)) from error
@@ -140,6 +144,7 @@ class _Tree:
     """Grows plain values from parser events."""
 
     name: str
+    last_line: int
     root: object = None
     lines: dict[Place, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -149,7 +154,7 @@ class _Tree:
     _nodes: int = 0
 
     def add(self, event: yaml.Event) -> None:
-        line = event.start_mark.line + 1 if event.start_mark else 0
+        line = min(event.start_mark.line + 1, self.last_line) if event.start_mark else 0
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:

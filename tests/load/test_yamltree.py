@@ -59,6 +59,8 @@ def test_the_first_of_two_equal_keys_is_named(write):
         ("a: 1\n? [b]\n: c\n", 2, "key"),
         ("a: 1\n*b : c\n", 2, "key"),
         ("%YAML 9.0\n---\na: 1\n", 1, "YAML"),
+        ("a: 1\nb: {", 2, "YAML"),  # the parser says 3
+        ("a: 1\nb", 2, "YAML"),
         ("[" * 200_000, 1, "nested deeper"),
         ("a:\n" + "".join(f"{' ' * depth}- \n" for depth in range(1, 60)), None, "nested deeper"),
     ],
