@@ -1,9 +1,13 @@
-"""The two endpoints that programs may call; how a deployed page is checked.
+"""The two endpoints that programs may call, and that are tools where the page is an MCP server too.
 
-They take no learner and record nothing. Every argument is checked, for a caller can send anything.
+They take no learner and record nothing. Every argument is checked, for a caller can send anything. A docstring below
+that Gradio publishes is written for whoever calls.
 """
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
 
 import gradio as gr
 from gradio.events import api
@@ -12,35 +16,35 @@ from grader.errors import GraderError
 from grader.load.faults import shown
 from grader.records import Record, to_record
 from grader.schema import LANGS, Lang, Question, Submission
+from grader.ui.batching import BusyError
 from grader.ui.library import Course, Library, localise
 from grader.ui.study import storable
+from grader.ui.texts import say
 
 API_ANSWER_LIMIT = 20_000
 
 
 class RequestError(GraderError):
-    """A call that cannot be answered; the message says what to send instead."""
+    """A call that cannot be answered; the message says what to send instead, or when."""
 
 
-def list_questions(library: Library, quiz: object, lang: object) -> Record:
-    """List a quiz's questions without anything that belongs behind an answer.
+def list_quizzes(library: Library, quiz: object, lang: object) -> Record:
+    """List quizzes and their questions without anything that belongs behind an answer.
 
     Args:
         library: The quizzes.
-        quiz: Quiz id.
+        quiz: Quiz id; empty for every quiz.
         lang: ``en`` or ``es``.
 
     Raises:
         RequestError: No such quiz or language.
     """
-    course, text_lang = _course(library, quiz), _lang(lang)
-    text_lang = course.lang(text_lang)
-    questions = [_listed(question, text_lang) for question in course.quiz.questions]
-    title = localise(course.quiz.title, text_lang)
-    return {"quiz": course.quiz.id, "title": title, "lang": text_lang, "questions": questions}
+    wanted = _lang(lang)
+    courses = list(library.courses.values()) if quiz == "" else [_course(library, quiz)]
+    return {"quizzes": [_listed_quiz(course, course.lang(wanted)) for course in courses]}
 
 
-def grade_answer(library: Library, quiz: object, question: object, answer: object, lang: object) -> Record:
+async def grade_answer(library: Library, quiz: object, question: object, answer: object, lang: object) -> Record:
     """Grade one answer: the record that the command line writes; and the explanation, unless it is blank.
 
     Args:
@@ -51,18 +55,21 @@ def grade_answer(library: Library, quiz: object, question: object, answer: objec
         lang: Language of the answer and of the feedback.
 
     Raises:
-        RequestError: An argument is not usable; the message quotes it.
+        RequestError: An argument is not usable, and the message quotes it; or too many answers are waiting.
         GraderError: The grader cannot be opened.
     """
-    course, answer_lang = _course(library, quiz), _lang(lang)
-    answer_lang = course.lang(answer_lang)
+    course, wanted = _course(library, quiz), _lang(lang)
+    answer_lang = course.lang(wanted)
     asked = course.quiz.question(question) if isinstance(question, str) else None
     if asked is None:
         known = ", ".join(item.id for item in course.quiz.questions)
         raise RequestError(f"question: {shown(question)} is none of {known}")
     given = _read(answer)
     submission = Submission(submission_id="api", question_id=asked.id, answer=given, lang=answer_lang)
-    outcome = library.grade(course.quiz.id, [submission])[0]
+    try:
+        outcome = await asyncio.wrap_future(library.grade(course.quiz.id, submission))
+    except BusyError as error:
+        raise RequestError(say(wanted, "busy_call", waiting=error.waiting, seconds=error.retry_s)) from error
     record = to_record(outcome)
     if "".join(given).strip():
         record["explanation"] = localise(asked.explanation, answer_lang)
@@ -70,28 +77,50 @@ def grade_answer(library: Library, quiz: object, question: object, answer: objec
 
 
 def add_endpoints(library: Library) -> None:
-    """Publish ``/grade`` and ``/list_questions`` on the page being built."""
+    """Publish ``/grade`` and ``/list`` on the page being built; whoever waits for a grade keeps no thread."""
+    for tool in (_grade_tool(library), _list_tool(library)):
+        # Not queued where the protocol leaves the choice: the line in front of the grader is queue enough.
+        api(tool, api_name=tool.__name__, concurrency_limit=None, queue=False)
 
-    def grade(quiz: str, question: str, answer: str | list[str], lang: str = "en") -> dict[str, object]:
+
+def _grade_tool(library: Library) -> Callable[..., Awaitable[Record]]:
+    async def grade(quiz: str, question: str, answer: str | list[str | int], lang: str = "en") -> dict[str, object]:
+        """Grade a learner's answer to a question: verdict, points, the criteria met with the words that met them,
+        misconceptions, feedback, how sure the grade is, and the explanation of the right answer.
+
+        Args:
+            quiz: Id of a quiz, as list gives it.
+            question: Id of one of its questions.
+            answer: The learner's words, at most 20,000 characters; for choices positions, such as "2,3", or texts.
+            lang: Language of the answer and of the feedback, en or es.
+        """  # noqa: D205 -- it is published as one paragraph
         try:
-            return grade_answer(library, quiz, question, answer, lang)
+            return await grade_answer(library, quiz, question, answer, lang)
         except GraderError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    def questions(quiz: str, lang: str = "en") -> dict[str, object]:
+    return grade
+
+
+def _list_tool(library: Library) -> Callable[..., Record]:
+    def list(quiz: str = "", lang: str = "en") -> dict[str, object]:  # noqa: A001 -- the tool's name
+        """List quizzes and their questions, with the choices that they offer, without answers.
+
+        Args:
+            quiz: Id of a quiz; empty for all.
+            lang: Language of the texts, en or es.
+        """
         try:
-            return list_questions(library, quiz, lang)
+            return list_quizzes(library, quiz, lang)
         except GraderError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    api(
-        grade,
-        api_name="grade",
-        api_description="Grade one answer (choices: positions such as '2,3'): the grade record and the explanation.",
-        concurrency_id="grade",
-        concurrency_limit=2,
-    )
-    api(questions, api_name="list_questions", api_description="List the questions of a quiz, without answers.")
+    return list
+
+
+def _listed_quiz(course: Course, lang: Lang) -> Record:
+    questions = [_listed(question, lang) for question in course.quiz.questions]
+    return {"quiz": course.quiz.id, "title": localise(course.quiz.title, lang), "lang": lang, "questions": questions}
 
 
 def _listed(question: Question, lang: Lang) -> Record:

@@ -15,6 +15,7 @@ import gradio as gr
 from grader.errors import GraderError
 from grader.schema import Lang
 from grader.store import StoreError
+from grader.ui.batching import BusyError
 from grader.ui.layout import Desk, Parts
 from grader.ui.library import localise
 from grader.ui.markup import NOTHING
@@ -126,8 +127,12 @@ class Handlers:
             return self._failed(here, "store_failed", error)
         if done.trouble is None:
             return {self.parts.settled: secrets.token_hex(8) if done.given else gr.skip()}
+        drawn = {self.parts.settled: secrets.token_hex(8)}
+        if isinstance(done.trouble, BusyError):
+            told = say(here.lang, "busy", seconds=done.trouble.retry_s)
+            return {**drawn, self.desk.notice: notice(told)}
         key = "store_failed" if isinstance(done.trouble, StoreError) else "grading_failed"
-        return {self.parts.settled: secrets.token_hex(8), **self._failed(here, key, done.trouble)}
+        return {**drawn, **self._failed(here, key, done.trouble)}
 
     def refresh(self, learner: object, place: object, drafts: object) -> Update:
         """Draw what came of answers at the place on the screen; what is typed or picked there stays."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from grader.errors import Fault, FileFaultsError, GraderError
 from grader.load import load_quiz, load_rubric
 from grader.resources import find_rubric
 from grader.schema import Lang, LocalText, Outcome, Question, QuestionRubric, Quiz, Rubric, Submission
+from grader.ui.batching import CAPACITY, Batching
 
 
 class GradesAnswers(Protocol):
@@ -49,14 +51,23 @@ class Library:
         courses: In the order to offer them; ids are unique.
         faults: What was wrong with the files that are left out.
         open_grader: Makes a grader; slow, may raise ``GraderError``.
+        capacity: Callers of :meth:`grade` that may wait at once, above zero.
     """
 
-    def __init__(self, courses: Iterable[Course], faults: Iterable[Fault] = (), *, open_grader: OpenGrader) -> None:
+    def __init__(
+        self,
+        courses: Iterable[Course],
+        faults: Iterable[Fault] = (),
+        *,
+        open_grader: OpenGrader,
+        capacity: int = CAPACITY,
+    ) -> None:
         self.courses: Mapping[str, Course] = MappingProxyType({course.quiz.id: course for course in courses})
         self.faults = tuple(faults)
         self._open_grader = open_grader
         self._graders: dict[str, GradesAnswers] = {}
         self._lock = threading.Lock()
+        self._batching = Batching(self._grade, capacity=capacity)
 
     def warm(self) -> threading.Thread:
         """Open every grader in the background, so that the page is ready at once."""
@@ -64,15 +75,20 @@ class Library:
         thread.start()
         return thread
 
-    def grade(self, quiz: str, submissions: Sequence[Submission]) -> list[Outcome]:
-        """Grade answers to one quiz, waiting for its grader where it is still being opened.
+    def grade(self, quiz: str, submission: Submission) -> Future[Outcome]:
+        """Have an answer graded, together with those of others who ask at the same time.
 
-        Calls take turns: a tokenizer must not be used by two threads at once, and one call fills the cores.
+        Returns:
+            What will hold the outcome; or a ``GraderError`` where the grader cannot be opened.
 
         Raises:
-            GraderError: The grader cannot be opened.
+            BusyError: Too many are waiting.
             KeyError: There is no such quiz.
         """
+        return self._batching.ask(self.courses[quiz].quiz.id, submission)
+
+    def _grade(self, quiz: str, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Grade in turns: a tokenizer must not be used by two threads at once, and one call fills the cores."""
         with self._lock:
             return self._grader(quiz).grade(submissions)
 
@@ -91,12 +107,13 @@ class Library:
                 print(f"grader: {quiz}: {error}", flush=True)  # noqa: T201 -- the console is where an operator looks
 
 
-def read_library(paths: Iterable[Path], *, open_grader: OpenGrader) -> Library:
+def read_library(paths: Iterable[Path], *, open_grader: OpenGrader, capacity: int = CAPACITY) -> Library:
     """Load quizzes with their rubrics; a file that cannot be used is left out and its faults are kept.
 
     Args:
         paths: Quiz files, or folders of them.
         open_grader: Makes a grader, later and only where needed.
+        capacity: Answers that may wait for their grades at once, above zero.
     """
     courses: dict[str, Course] = {}
     faults: list[Fault] = []
@@ -110,7 +127,7 @@ def read_library(paths: Iterable[Path], *, open_grader: OpenGrader) -> Library:
             faults.append(Fault(str(path), None, "id", f"{course.quiz.id!r} is the id of another quiz too"))
         else:
             courses[course.quiz.id] = course
-    return Library(courses.values(), faults, open_grader=open_grader)
+    return Library(courses.values(), faults, open_grader=open_grader, capacity=capacity)
 
 
 def _quiz_files(path: Path) -> list[Path]:

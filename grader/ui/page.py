@@ -16,11 +16,10 @@ from grader.ui.handlers import Handlers, Update
 from grader.ui.layout import Parts, lay_out
 from grader.ui.study import ANSWER_LIMIT, Study
 
-# Two answers are graded at once at most (the grader takes turns anyway); browsing goes on beside it. Events beyond the
-# queue are refused with a message instead of piling up.
-GRADING_LIMIT = 2
+# Whoever waits for a grade stands in the line of grader.ui.batching, which refuses in the caller's language; browsing
+# goes on beside it. Should events arrive faster than they can even be refused, Gradio turns them away.
 BROWSING_LIMIT = 4
-QUEUE_SIZE = 128
+QUEUE_SIZE = 512
 
 _TITLE = "Grader"
 _QUIET: dict[str, Any] = {"preprocess": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -104,9 +103,8 @@ def _wire_answering(parts: Parts, handlers: Handlers) -> None:
 
 
 def _settle_after(event: Any, parts: Parts, handlers: Handlers) -> None:  # noqa: ANN401 -- Gradio's are untyped
-    limits: dict[str, Any] = {"concurrency_limit": GRADING_LIMIT, "concurrency_id": "grade"}
     outputs = [parts.settled, parts.desk.notice]
-    event.success(handlers.settle, parts.kept.inputs()[:2], outputs, **_QUIET, **limits)
+    event.success(handlers.settle, parts.kept.inputs()[:2], outputs, **_QUIET, concurrency_limit=None)
 
 
 def _tidy(event: Any, parts: Parts, *, focus: str = "") -> None:  # noqa: ANN401 -- Gradio's are untyped

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -12,6 +15,7 @@ from grader.errors import GraderError
 from grader.resources import bundled_quizzes
 from grader.schema import Quiz, Rubric
 from grader.store import Store, default_path
+from grader.ui.batching import CAPACITY
 from grader.ui.library import GradesAnswers, OpenGrader, read_library
 from grader.ui.page import build_page
 from grader.ui.study import Study
@@ -20,6 +24,9 @@ from grader.ui.theme import FAVICON, STYLES, build_theme
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
 FIRST_QUIZ = "phase-27-modern-attention"
+OTHER_THREADS = 32  # for events that wait for no grade
+# Gradio would sum up its last 10,000 events anew after each of them, some 10 to 25 ms of computing for nobody.
+QUIET_GRADIO = {"GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000", "GRADIO_ANALYTICS_MAX_EVENTS": "1"}
 
 
 def open_embedded(quiz: Quiz, rubric: Rubric) -> GradesAnswers:
@@ -36,6 +43,8 @@ def serve(
     quizzes: Sequence[Path] | None = None,
     db: Path | None = None,
     open_grader: OpenGrader = open_embedded,
+    capacity: int = CAPACITY,
+    mcp: bool = False,
     block: bool = True,
 ) -> gr.Blocks:
     """Serve the quiz page; models load in the background while the page is up.
@@ -46,19 +55,26 @@ def serve(
         quizzes: Quiz files or folders of them; the bundled ones and those in the folder ``GRADER_QUIZZES`` by default.
         db: Database file; see :func:`grader.store.default_path` by default.
         open_grader: Makes the grader of a quiz.
+        capacity: Answers that may wait for their grades at once, above zero; more are refused.
+        mcp: Whether to offer the two endpoints as MCP tools too.
         block: Whether to return only when the server stops.
 
     Returns:
         The page; ``close()`` stops it where ``block`` is false.
 
     Raises:
-        GraderError: The database cannot be used, or the port is taken.
+        GraderError: The database cannot be used, the port is taken, or the MCP package is not installed.
     """
-    library = read_library(default_quizzes() if quizzes is None else quizzes, open_grader=open_grader)
+    if mcp and importlib.util.find_spec("mcp") is None:
+        raise GraderError("MCP tools need the package mcp: pip install 'grader[mcp]'")
+    for name, value in QUIET_GRADIO.items():
+        os.environ.setdefault(name, value)
+    paths = default_quizzes() if quizzes is None else quizzes
+    library = read_library(paths, open_grader=open_grader, capacity=capacity)
     for fault in library.faults:
         print(f"grader: {fault}", flush=True)  # noqa: T201 -- the console is where an operator looks
     page = build_page(Study(library, Store(db or default_path())))
-    _launch(page, host, port)
+    _launch(page, host, port, capacity, mcp=mcp)
     library.warm()
     print(f"grader: the quiz is at http://{host}:{port} (Ctrl+C stops it)", flush=True)  # noqa: T201
     if block:
@@ -66,7 +82,7 @@ def serve(
     return page
 
 
-def _launch(page: gr.Blocks, host: str, port: int) -> None:
+def _launch(page: gr.Blocks, host: str, port: int, capacity: int, *, mcp: bool) -> None:
     try:
         page.launch(
             server_name=host,
@@ -79,7 +95,8 @@ def _launch(page: gr.Blocks, host: str, port: int) -> None:
             enable_monitoring=False,
             ssr_mode=False,
             pwa=False,
-            mcp_server=False,
+            mcp_server=mcp,
+            max_threads=capacity + OTHER_THREADS,
             share=False,
             max_file_size="16kb",
             state_session_capacity=2_000,
@@ -90,6 +107,21 @@ def _launch(page: gr.Blocks, host: str, port: int) -> None:
         raise GraderError(
             f"cannot listen on {host}:{port}; stop what uses it or choose another port ({error})"
         ) from error
+    if mcp:
+        _answer_in_json(page)
+
+
+def _answer_in_json(page: gr.Blocks) -> None:
+    """Make MCP tools answer in JSON; Gradio writes a record as Python does, which programs cannot read."""
+    server = page.mcp_server_obj
+    if server is None:
+        raise GraderError(f"MCP tools cannot be offered: {page.mcp_error}")
+    write = server.postprocess_output_data
+
+    def write_json(data: list[object], root_url: str) -> Any:  # noqa: ANN401 -- Gradio's are untyped
+        return write([json.dumps(record, ensure_ascii=False) for record in data], root_url)
+
+    server.postprocess_output_data = write_json  # type: ignore[method-assign]
 
 
 def default_quizzes() -> list[Path]:

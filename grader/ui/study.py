@@ -124,7 +124,7 @@ class Study:
             answer=attempt.answer,
             lang=attempt.lang,
         )
-        outcome = self.library.grade(attempt.quiz, [submission])[0]
+        outcome = self.library.grade(attempt.quiz, submission).result()
         return self.store.add_grade(attempt.id, to_record(outcome))
 
 

@@ -32,7 +32,7 @@ from gradio_client import Client
 
 client = Client("http://127.0.0.1:7860")
 quiz = "phase-27-modern-attention"
-print(client.predict(quiz, "en", api_name="/list_questions"))
+print(client.predict(quiz, "en", api_name="/list"))
 print(client.predict(quiz, "q-27-03", "3", "en", api_name="/grade"))"""
 
 

@@ -9,6 +9,7 @@ from fakes import make_grade
 
 from grader.batch import write_grades
 from grader.schema import Unscored, Verdict
+from grader.ui.batching import CAPACITY
 
 VERDICTS = list(Verdict)
 
@@ -150,6 +151,15 @@ def test_serve_opens_the_page_at_the_address_given(run, monkeypatch):
     monkeypatch.setattr("signal.signal", lambda *_: None)
     assert run("serve", "--host", "0.0.0.0", "--port", "8000").exit_code == 0  # noqa: S104 -- nothing is opened
     assert opened == [("0.0.0.0", 8000)]  # noqa: S104 -- nothing is opened
+
+
+def test_serve_offers_tools_and_lets_so_many_wait(run, monkeypatch):
+    opened = []
+    monkeypatch.setattr("grader.ui.serve", lambda *_, mcp, capacity, **__: opened.append((mcp, capacity)))
+    assert run("serve").exit_code == 0
+    assert run("serve", "--api", "--max-waiting", "7").exit_code == 0
+    assert run("serve", "--max-waiting", "0").exit_code == 2
+    assert opened == [(False, CAPACITY), (True, 7)]
 
 
 def test_quiz_schema_prints_a_json_schema(run):

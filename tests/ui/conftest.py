@@ -17,6 +17,7 @@ from ports import free_port
 from ui_fakes import open_fake, write_quiz
 
 from grader.store import Store
+from grader.ui.batching import CAPACITY
 from grader.ui.library import Course, Library, read_library
 from grader.ui.study import Study
 
@@ -31,10 +32,14 @@ class Server:
     Args:
         folder: Where its quiz, database, gate and log are.
         quizzes: Quiz files or folders to serve.
+        capacity: Answers that may wait for their grades.
+        mcp: Whether it is an MCP server too.
     """
 
     folder: Path
     quizzes: Sequence[Path]
+    capacity: int = CAPACITY
+    mcp: bool = False
     url: str = ""
     process: subprocess.Popen[bytes] | None = None
 
@@ -58,7 +63,7 @@ class Server:
         port = self.url.rpartition(":")[2] or str(free_port())
         self.url = f"http://127.0.0.1:{port}"
         program = [sys.executable, str(Path(__file__).with_name("ui_server.py"))]
-        arguments = [port, str(self.db), str(self.gate), *map(str, self.quizzes)]
+        arguments = [port, str(self.db), str(self.gate), str(self.capacity), str(self.mcp), *map(str, self.quizzes)]
         path = os.pathsep.join([str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
         with (self.folder / "log").open("ab") as log:
@@ -102,8 +107,8 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Make servers that stop with the test."""
     made: list[Server] = []
 
-    def make(*, gate: bool = True, extra: Sequence[Path] = ()) -> Server:
-        server = Server(tmp_path, [write_quiz(tmp_path), *extra])
+    def make(*, gate: bool = True, extra: Sequence[Path] = (), capacity: int = CAPACITY, mcp: bool = False) -> Server:
+        server = Server(tmp_path, [write_quiz(tmp_path), *extra], capacity, mcp)
         if gate:
             server.gate.touch()
         made.append(server)

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -93,6 +94,14 @@ class Browser:
         return self.send("refresh", token, place, {})
 
 
+def wait_until(true):
+    """Wait for something that comes soon."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def browser(server):
     browser = Browser(server.url)
@@ -124,7 +133,7 @@ def test_nothing_secret_is_sent_before_the_answer(browser, client):
         sent = browser.send(name, *arguments(browser.events[name], token), event_data={"question": "q-single"})
         assert CANARY not in sent, name
     for lang in ("en", "es"):
-        assert CANARY not in json.dumps(client.predict("demo-attention", lang, api_name="/list_questions"))
+        assert CANARY not in json.dumps(client.predict("demo-attention", lang, api_name="/list"))
 
 
 def test_after_an_answer_its_own_secrets_are_sent(browser):
@@ -158,7 +167,7 @@ def test_junk_from_the_browser_is_answered_calmly(browser, server, junk):
 
 def test_only_two_endpoints_are_public(client):
     api = client.view_api(return_format="dict", print_info=False)
-    assert set(api["named_endpoints"]) == {"/grade", "/list_questions"}
+    assert set(api["named_endpoints"]) == {"/grade", "/list"}
     assert not api["unnamed_endpoints"]
     with pytest.raises((ValueError, AppError)):
         client.predict("token", PLACE, {}, "x", None, [], api_name="/submit")
@@ -218,16 +227,23 @@ def test_kill_9_in_the_middle_of_an_answer_loses_and_doubles_nothing(make_server
     assert [answer for answer, _ in rows] == ["It is an identity."]
 
 
-def test_too_many_at_once_are_turned_away(make_server):
-    server = make_server(gate=False)
-    browser, token = Browser(server.url), new_token()
-    browser.send("submit", token, PLACE, {}, "identity", None, [])
-    codes = [browser.join("settle", token, PLACE).status_code for _ in range(140)]
-    refused = browser.join("settle", token, PLACE)
-    browser.http.close()
-    assert codes[0] == 200
-    assert refused.status_code == 503
-    assert "full" in refused.json()["detail"]
+def test_too_many_learners_at_once_are_told_so_and_keep_their_answers(make_server):
+    server = make_server(gate=False, capacity=3)
+    browsers = [(Browser(server.url), new_token()) for _ in range(4)]
+    for number, (browser, token) in enumerate(browsers):
+        browser.send("submit", token, PLACE, {}, f"identity {number}", None, [])
+        if number < 3:
+            browser.join("settle", token, PLACE).raise_for_status()
+    late, token = browsers[3]
+    wait_until(lambda: "too many are being graded" in late.send("settle", token, PLACE))
+    assert "demasiadas" in late.send("settle", token, {**PLACE, "lang": "es"})
+    assert "FlashAttention is exact" in late.send("open", token, PLACE, {})
+    server.gate.touch()
+    wait_until(lambda: server.log.count("graded:") == 3)
+    late.send("settle", token, PLACE)
+    for browser, token in browsers:
+        wait_until(lambda b=browser, t=token: "canary-identity-en" in b.send("refresh", t, PLACE, {}))
+        browser.http.close()
 
 
 def test_a_broken_quiz_is_reported_and_the_others_work(make_server, tmp_path):
@@ -242,6 +258,16 @@ def test_a_broken_quiz_is_reported_and_the_others_work(make_server, tmp_path):
     assert "broken.yaml" in sent
     assert "FlashAttention is exact" in sent
     assert CANARY not in sent
+
+
+@pytest.mark.parametrize(("value", "offered"), [(None, False), ("", False), ("0", False), ("1", True)])
+def test_the_environment_offers_tools(app, monkeypatch, value, offered):
+    called = []
+    monkeypatch.setattr(app, "serve", lambda *_address, mcp, **_options: called.append(mcp))
+    if value is not None:
+        monkeypatch.setenv("GRADER_API", value)
+    assert app.main() == 0
+    assert called == [offered]
 
 
 @pytest.mark.parametrize(
@@ -265,7 +291,9 @@ def test_only_a_space_listens_to_the_world(app, monkeypatch, environment, addres
 
 def test_the_environment_names_a_judge(app, monkeypatch, capsys):
     opened = []
-    monkeypatch.setattr(app, "serve", lambda _host, _port, *, open_grader: opened.append(open_grader.keywords["judge"]))
+    monkeypatch.setattr(
+        app, "serve", lambda _host, _port, *, open_grader, **_: opened.append(open_grader.keywords["judge"])
+    )
     for name, value in {"GRADER_JUDGE": "http://h:8000", "GRADER_JUDGE_MODEL": "m"}.items():
         monkeypatch.setenv(name, value)
     assert app.main() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import threading
@@ -15,13 +16,17 @@ from ui_fakes import CANARY, FakeGrader, open_fake, write_quiz
 from grader.errors import ModelUnavailableError
 from grader.schema import Outcome, Quiz, Rubric, Submission
 from grader.store import Store
-from grader.ui.api import API_ANSWER_LIMIT, RequestError, grade_answer, list_questions
+from grader.ui.api import API_ANSWER_LIMIT, RequestError, grade_answer, list_quizzes
 from grader.ui.library import Library, read_library
 from grader.ui.results import results, write_csv
 from grader.ui.server import default_quizzes
 from grader.ui.study import Study
 
 QUIZ = "demo-attention"
+
+
+def grade_now(library: Library, *arguments: object) -> dict[str, object]:
+    return asyncio.run(grade_answer(library, *arguments))
 
 
 def answer(study: Study, question: str, text: str, learner: str = "ana") -> None:
@@ -139,7 +144,7 @@ def test_a_grader_is_opened_once_and_used_by_one_at_a_time(library):
     shared = Library(library.courses.values(), open_grader=open_slow)
     shared.warm().join(10)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: grade_answer(shared, QUIZ, "q-free", "identity", "en"), range(6)))
+        list(pool.map(lambda n: grade_now(shared, QUIZ, "q-free", f"identity {n}", "en"), range(6)))
     assert opened == [QUIZ]
     assert not any(overlaps)
 
@@ -184,9 +189,9 @@ def test_the_main_quiz_comes_first_and_a_folder_may_follow(monkeypatch, tmp_path
 
 
 def test_questions_are_listed_without_answers(library):
-    listed = list_questions(library, QUIZ, "es")
+    (listed,) = list_quizzes(library, QUIZ, "es")["quizzes"]
     assert CANARY not in str(listed)
-    assert listed["title"] == "Atención, en breve"
+    assert (listed["quiz"], listed["title"]) == (QUIZ, "Atención, en breve")
     assert listed["questions"][2]["choices"] == [
         {"position": 1, "text": "2×"},
         {"position": 2, "text": "4×"},
@@ -195,11 +200,11 @@ def test_questions_are_listed_without_answers(library):
 
 
 def test_an_answer_over_the_endpoint_gets_record_and_explanation(library):
-    graded = grade_answer(library, QUIZ, "q-multiple", "2,3", "en")
+    graded = grade_now(library, QUIZ, "q-multiple", "2,3", "en")
     assert (graded["verdict"], graded["explanation"]) == ("correct", "canary-explanation-multiple-en")
-    assert grade_answer(library, QUIZ, "q-single", [3], "es")["points"] == 1.0
-    assert grade_answer(library, QUIZ, "q-free", "unscorable", "en")["explanation"].startswith("canary-explanation")
-    assert "explanation" not in grade_answer(library, QUIZ, "q-free", " \n", "en")
+    assert grade_now(library, QUIZ, "q-single", [3], "es")["points"] == 1.0
+    assert grade_now(library, QUIZ, "q-free", "unscorable", "en")["explanation"].startswith("canary-explanation")
+    assert "explanation" not in grade_now(library, QUIZ, "q-free", " \n", "en")
 
 
 @pytest.mark.parametrize(
@@ -219,5 +224,5 @@ def test_an_answer_over_the_endpoint_gets_record_and_explanation(library):
 )
 def test_a_call_that_cannot_be_answered_says_what_to_send(library, arguments, message):
     with pytest.raises(RequestError, match=": ") as caught:
-        grade_answer(library, *arguments)
+        grade_now(library, *arguments)
     assert message in str(caught.value)

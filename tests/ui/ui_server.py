@@ -1,6 +1,6 @@
-"""The page with a grader that loads no model: ``ui_server.py PORT DB GATE QUIZ...``.
+"""The page with a grader that loads no model: ``ui_server.py PORT DB GATE CAPACITY MCP QUIZ...``.
 
-Grading waits until the file GATE exists, so that a test can kill the process in the middle.
+Grading waits until the file GATE exists, so that a test can kill the process in the middle; what is graded is printed.
 """
 
 from __future__ import annotations
@@ -27,17 +27,21 @@ class GatedGrader(FakeGrader):
         """Wait for the gate, then grade in order."""
         while not self.gate.exists():
             time.sleep(0.02)
+        for submission in submissions:
+            print(f"graded: {submission.answer}", flush=True)  # noqa: T201 -- the test reads it
         return super().grade(submissions)
 
 
 def main() -> None:
     """Serve until killed."""
-    port, db, gate, *quizzes = sys.argv[1:]
+    port, db, gate, capacity, mcp, *quizzes = sys.argv[1:]
     serve(
         port=int(port),
         quizzes=[Path(quiz) for quiz in quizzes],
         db=Path(db),
         open_grader=lambda quiz, rubric: GatedGrader(quiz, rubric, Path(gate)),
+        capacity=int(capacity),
+        mcp=mcp == "True",
     )
 
 
