@@ -5,11 +5,48 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from grader.schema import Question, Verdict
+from grader import feedback
+from grader.schema import Grade, Lang, Question, Submission, Verdict
+
+POINTS = 1.0  # full mark
 
 
 class UnreadableChoiceError(ValueError):
-    """An answer that names no choice of the question."""
+    """An answer that names no choice of the question, or several where it takes one."""
+
+
+def grade(submission: Submission, question: Question, lang: Lang, receipt: str) -> Grade:
+    """Grade an answer to a choice question.
+
+    Args:
+        submission: The answer.
+        question: The question.
+        lang: Of the feedback.
+        receipt: Of the grade.
+
+    Raises:
+        UnreadableChoiceError: There is nothing that the key could decide.
+    """
+    chosen = picks(question, submission.answer)
+    if question.type == "single" and len(chosen) > 1:
+        raise UnreadableChoiceError(f"{question.id} takes one choice, got {sorted(chosen)}")
+    share = credit(question, chosen)
+    decided = verdict(share, chosen)
+    return Grade(
+        submission_id=submission.submission_id,
+        question_id=question.id,
+        verdict=decided,
+        points=round(share * POINTS, 3),
+        max_points=POINTS,
+        score=round(share, 3),
+        confidence=1.0,
+        needs_review=False,
+        criteria=(),
+        misconceptions=(),
+        feedback=feedback.for_choice(decided, lang),
+        lang=lang,
+        receipt=receipt,
+    )
 
 
 def picks(question: Question, answer: str | tuple[str, ...]) -> frozenset[int]:

@@ -9,19 +9,17 @@ Many answers are read at once (``grader.packed``), and yet a probability does no
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from grader.e5 import BOS, EOS
-from grader.errors import ModelUnavailableError
+from grader.e5 import load_tokenizer
 from grader.model_attention import Attention
+from grader.pair_layout import ANSWER, STATEMENT, lay_out_answer, lay_out_statement
+from grader.pair_weights import read_pair_weights
 from grader.placement import Placement, find_placement
 
 if TYPE_CHECKING:
@@ -33,35 +31,7 @@ if TYPE_CHECKING:
     from grader.packed import Keys
     from grader.pair_head import PairHead
 
-MAX_STATEMENT, MAX_QUESTION, MAX_ANSWER = 160, 80, 256  # tokens
-STATEMENT, QUESTION, ANSWER, ANSWER_MARK = 1, 2, 3, 4  # what a token belongs to; 0: the statement's marks
 KEPT_TOKENS = 32_768  # of statements that have been read; in float32 they take 24 kB each
-WEIGHTS = Path(__file__).parent / "weights" / "pair-e5"
-
-
-def pack_statement(statement: Sequence[int], question: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Lay out what the rubric brings: ``<s> statement </s></s> question </s>``.
-
-    Args:
-        statement: Token ids without special tokens; cut at 160.
-        question: Cut at 80; may be empty.
-
-    Returns:
-        Token ids, and the part each belongs to.
-    """
-    statement, question = statement[:MAX_STATEMENT], question[:MAX_QUESTION]
-    ids = [BOS, *statement, EOS, EOS, *question, EOS]
-    return ids, [0, *[STATEMENT] * len(statement), 0, 0, *[QUESTION] * len(question), 0]
-
-
-def pack_answer(answer: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Lay out what the learner brings: ``<s> answer </s>``.
-
-    An answer of over 256 tokens keeps its beginning and its end, since learners often conclude there.
-    """
-    half = MAX_ANSWER // 2
-    kept = list(answer) if len(answer) <= MAX_ANSWER else [*answer[:half], *answer[-half:]]
-    return [BOS, *kept, EOS], [ANSWER_MARK, *[ANSWER] * len(kept), ANSWER_MARK]
 
 
 class Case(NamedTuple):
@@ -180,7 +150,7 @@ class PairReader:
         known = self._know({(case.question, text): None for case in cases for text in case.statements})
         ids = self._tokenizer.ids([case.answer for case in cases])
         pairs = [
-            _Pairs(*pack_answer(row), [known[case.question, text] for text in case.statements])
+            _Pairs(*lay_out_answer(row), [known[case.question, text] for text in case.statements])
             for row, case in zip(ids, cases, strict=True)
         ]
         limit = fair_share(sum(pair.tokens for pair in pairs), self._packed.batch_tokens)
@@ -199,7 +169,7 @@ class PairReader:
         known = {key: self._statements[key] for key in wanted if key in self._statements}
         missing = [key for key in wanted if key not in known]
         ids = self._tokenizer.ids([text for question, statement in missing for text in (statement, question)])
-        laid = [pack_statement(*both) for both in zip(ids[::2], ids[1::2], strict=True)]
+        laid = [lay_out_statement(*both) for both in zip(ids[::2], ids[1::2], strict=True)]
         costs = [len(row) for row, _ in laid]
         chunks = batches(costs, fair_share(sum(costs), self._packed.batch_tokens))
         done = in_parallel(self._read_statements, [[laid[i] for i in chunk] for chunk in chunks])
@@ -284,52 +254,9 @@ def load_reader(attention: Attention = "sdpa") -> PairReader:
 
 @cache
 def _load(attention: Attention, placement: Placement) -> PairReader:
-    import torch
-    from safetensors.torch import load
-
-    from grader.e5 import SHA256, load_tokenizer
-    from grader.encoder import build_encoder
-    from grader.pair_head import PairHead
-
-    expected, hidden, apart = _read_card()
-    data = _weights_file("pair.safetensors")
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != expected:
-        raise ModelUnavailableError(
-            f"{WEIGHTS / 'pair.safetensors'} has SHA-256 {digest}, expected {expected}; reinstall the grader"
-        )
-    saved = load(data)
-    encoder, head = build_encoder(), PairHead(hidden)
-    head.load_state_dict(
-        {name.removeprefix("head."): t.float() for name, t in saved.items() if name.startswith("head.")}
+    weights = read_pair_weights()
+    encoder = weights.encoder.to(placement.device, placement.dtype)
+    head = weights.head.to(placement.device, placement.dtype)
+    return PairReader(
+        encoder, head, load_tokenizer(), weights.apart, weights.revision, attention=attention, placement=placement
     )
-    with torch.no_grad():
-        for name, parameter in encoder.named_parameters():
-            delta = saved.get(f"encoder.{name}")
-            if delta is not None:
-                scale = saved.get(f"encoder.{name}.scale")
-                parameter.add_(delta.float() if scale is None else delta.float() * scale.float())
-    revision = f"{SHA256[:12]}+{digest[:12]}"
-    encoder.to(placement.device, placement.dtype)
-    head.eval().to(placement.device, placement.dtype)
-    return PairReader(encoder, head, load_tokenizer(), apart, revision, attention=attention, placement=placement)
-
-
-def _read_card() -> tuple[str, int, int]:
-    """Read from the card the weights' SHA-256, the width of the states, and the lower layers that read apart."""
-    data = _weights_file("card.json")
-    try:
-        card = json.loads(data)
-        return str(card["sha256"]), int(card["hidden"]), int(card["apart"])
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ModelUnavailableError(f"{WEIGHTS / 'card.json'} is damaged; reinstall the grader") from error
-
-
-def _weights_file(name: str) -> bytes:
-    path = WEIGHTS / name
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelUnavailableError(
-            f"the embedded tier's weights cannot be had ({error.strerror}): {path}; reinstall the grader"
-        ) from error

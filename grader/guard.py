@@ -75,7 +75,7 @@ _STRUCTURE = re.compile(
             r"\b(?:human|user|student|usuario|humano|alumn[oa])\s*:[^\n]*\n\s*(?:ai|bot|assistant|model|grader|teacher|ia|asistente|modelo|corrector|profesora?)\s*:",
             r"\b[QP]\s*:[^\n]{3,}?\b[AR]\s*:[^\n]{1,}?\b[QP]\s*:[^\n]{3,}?\b[AR]\s*:",
             # worked examples of grading, and programs that grade
-            r"(?:\b(?:example|ejemplo) \d\s*:[^\n]*?(?:->|→|=)\s*correct[oa]?\b[^\n]*?){2}",
+            r"\b(?:example|ejemplo) \d\s*:[^\n]*?(?:->|→|=)\s*correct[oa]?\b",
             r"\b(?:def|function|return|print|console\.log|echo)\b[^\n]{0,40}[\"'`](?:correct[oa]?|right|pass|full|aprobad[oa])[\"'`]",
         )
     ),

@@ -16,11 +16,12 @@ import torch
 import grader.attention
 from grader.e5 import load_tokenizer
 from grader.embed import Embedder, load_embedder
-from grader.entail import PairReader, _Pairs, load_reader, pack_answer
+from grader.entail import PairReader, _Pairs, load_reader
 from grader.grade import Grader
 from grader.load import load_quiz, load_rubric, read_submissions
 from grader.model_attention import Attention, attend_ours, attend_sdpa
 from grader.packing import Packing
+from grader.pair_layout import lay_out_answer
 from grader.resources import find_quiz, find_rubric
 from grader.schema import Grade, Submission
 
@@ -89,7 +90,7 @@ def _logits(reader: PairReader, answers: Sequence[str] = ANSWERS) -> NDArray[np.
     """What a reader makes of answers, before probabilities are rounded."""
     with torch.inference_mode():
         known = list(reader._know({(QUESTION, statement): None for statement in STATEMENTS}).values())
-        pairs = [_Pairs(*pack_answer(ids), known) for ids in load_tokenizer().ids(answers)]
+        pairs = [_Pairs(*lay_out_answer(ids), known) for ids in load_tokenizer().ids(answers)]
         return reader._logits(pairs).double().cpu().numpy()
 
 

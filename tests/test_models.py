@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from grader import e5, entail
+from grader import e5, pair_weights
 from grader.embed import Embedder, load_embedder
-from grader.entail import load_reader, pack_answer, pack_statement
+from grader.entail import load_reader
 from grader.errors import ModelUnavailableError
-from grader.placement import Placement
+from grader.pair_layout import MAX_ANSWER, MAX_QUESTION, MAX_STATEMENT, lay_out_answer, lay_out_statement
 
 PAIRS = (
     ("The running maximum of each row is rescaled.", "El máximo acumulado de cada fila se reescala."),
@@ -46,8 +46,8 @@ def embedder() -> Embedder:
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
     """Point at a folder for the pair model's weights that holds its card alone."""
-    (tmp_path / "card.json").write_bytes((entail.WEIGHTS / "card.json").read_bytes())
-    monkeypatch.setattr(entail, "WEIGHTS", tmp_path)
+    (tmp_path / "card.json").write_bytes((pair_weights.WEIGHTS / "card.json").read_bytes())
+    monkeypatch.setattr(pair_weights, "WEIGHTS", tmp_path)
     return tmp_path
 
 
@@ -87,20 +87,20 @@ def test_the_carrier_is_held_to_its_hash(monkeypatch):
 
 def test_missing_pair_weights_are_told_with_their_remedy(weights):
     with pytest.raises(ModelUnavailableError, match=r"pair\.safetensors; reinstall the grader"):
-        entail._load.__wrapped__("sdpa", Placement())
+        pair_weights.read_pair_weights()
     (weights / "card.json").unlink()
     with pytest.raises(ModelUnavailableError, match=r"card\.json; reinstall the grader"):
-        entail._load.__wrapped__("sdpa", Placement())
+        pair_weights.read_pair_weights()
 
 
 def test_altered_pair_weights_are_told_with_their_remedy(weights):
     (weights / "pair.safetensors").write_bytes(b"altered")
     with pytest.raises(ModelUnavailableError, match=r"SHA-256 .* expected .*; reinstall the grader"):
-        entail._load.__wrapped__("sdpa", Placement())
+        pair_weights.read_pair_weights()
 
 
 def test_the_card_names_the_carrier_that_the_pair_model_was_trained_on():
-    assert json.loads((entail.WEIGHTS / "card.json").read_text())["base_sha256"] == e5.SHA256
+    assert json.loads((pair_weights.WEIGHTS / "card.json").read_text())["base_sha256"] == e5.SHA256
 
 
 def test_the_carriers_own_code_is_never_imported():
@@ -163,15 +163,15 @@ def test_a_reading_is_the_same_every_time():
 
 @pytest.mark.parametrize("length", [0, 1, 256, 257, 5000])
 def test_a_long_answer_keeps_its_beginning_and_its_end(length):
-    ids, parts = pack_answer(range(10, 10 + length))
-    assert len(ids) == len(parts) == min(length, entail.MAX_ANSWER) + 2
+    ids, parts = lay_out_answer(range(10, 10 + length))
+    assert len(ids) == len(parts) == min(length, MAX_ANSWER) + 2
     assert (ids[0], ids[-1]) == (e5.BOS, e5.EOS)
     if length:
         assert (ids[1], ids[-2]) == (10, 9 + length)
 
 
 def test_a_statement_is_laid_out_with_its_question():
-    ids, parts = pack_statement([10, 11], [12])
+    ids, parts = lay_out_statement([10, 11], [12])
     assert ids == [0, 10, 11, 2, 2, 12, 2]
     assert parts == [0, 1, 1, 0, 0, 2, 0]
-    assert len(pack_statement([10] * 999, [12] * 999)[0]) == entail.MAX_STATEMENT + entail.MAX_QUESTION + 4
+    assert len(lay_out_statement([10] * 999, [12] * 999)[0]) == MAX_STATEMENT + MAX_QUESTION + 4

@@ -15,9 +15,10 @@ from grader import entail, packed
 from grader.e5 import build_model
 from grader.embed import load_embedder
 from grader.encoder import build_encoder
-from grader.entail import Case, PairReader, _Pairs, load_reader, pack_answer
+from grader.entail import Case, PairReader, _Pairs, load_reader
 from grader.errors import ModelUnavailableError
 from grader.packing import Packing, batches
+from grader.pair_layout import lay_out_answer
 from grader.parallel import in_halves, in_parallel
 from grader.placement import find_placement
 
@@ -56,7 +57,7 @@ def logits(reader: PairReader, cases: list[Case]) -> list[np.ndarray]:
         known = reader._know({(case.question, statement): None for case in cases for statement in case.statements})
         ids = reader._tokenizer.ids([case.answer for case in cases])
         pairs = [
-            _Pairs(*pack_answer(row), [known[case.question, statement] for statement in case.statements])
+            _Pairs(*lay_out_answer(row), [known[case.question, statement] for statement in case.statements])
             for row, case in zip(ids, cases, strict=True)
         ]
         rows = reader._logits(pairs).numpy()

@@ -13,7 +13,8 @@ import numpy as np
 from grader import guard, surface
 from grader.match import Reading
 from training.data import split
-from training.pairs import Pair, gather
+from training.graded import gather
+from training.pairs import Pair
 
 OWN = Path(__file__).parent / "authored"
 # Groups of sources that weigh the same in the references regression; SAF and STITA lack five-way labels.

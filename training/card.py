@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import torch
-
-from training.pairs import digest
 
 LICENCES = {
     "SciEntsBank, Beetle (SemEval-2013 Task 7)": "CC BY-SA 3.0",
@@ -68,8 +67,12 @@ def provenance(pairs: Path, shared: Path) -> dict[str, object]:
     files = sorted(path for path in shared.rglob("*") if path.suffix in {".gz", ".jsonl", ".yaml"})
     authored = sorted((Path(__file__).parent / "authored").iterdir())
     return {
-        "pairs_sha256": digest(pairs),
-        "data_sha256": {str(path.relative_to(shared)): digest(path) for path in files}
-        | {f"training/authored/{path.name}": digest(path) for path in authored},
+        "pairs_sha256": _digest(pairs),
+        "data_sha256": {str(path.relative_to(shared)): _digest(path) for path in files}
+        | {f"training/authored/{path.name}": _digest(path) for path in authored},
         "licences": LICENCES,
     }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

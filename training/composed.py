@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from training.pairs import CONTRADICTORY, CORRECT, IRRELEVANT, NON_DOMAIN, NOT_CORRECT, PARTIAL, Pair
+from grader.match import CONTRADICTORY, CORRECT, IRRELEVANT, NON_DOMAIN, PARTIAL
+from training.pairs import NOT_CORRECT, Pair
 from training.perturb import contradict
 from training.phrases import NOISE, ORDERS
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -19,8 +20,8 @@ Tokenise = Callable[[Sequence[str]], list[Ids]]
 Item = tuple  # token ids first, then whatever else the model's ``collate`` takes
 
 
-def read_rows(path: str) -> list[dict]:
-    """Rows that ``training.prepare`` wrote."""
+def read_rows(path: str | Path) -> list[dict]:
+    """Rows of a gzipped JSON Lines file, such as ``training.prepare`` writes."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 

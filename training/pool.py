@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from training.pairs import CORRECT, Pair
+from grader.match import CORRECT
+from training.pairs import Pair
 from training.perturb import contradict
 
 ANY = (0, 1, 2, 3, 4)

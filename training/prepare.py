@@ -15,8 +15,11 @@ from pathlib import Path
 import yaml
 
 from training.composed import composed
-from training.pairs import Pair, gather, inference, synthetic
+from training.graded import gather
+from training.inference import inference
+from training.pairs import Pair
 from training.pool import unlabelled
+from training.synthetic import synthetic
 
 
 def translate(texts: list[str]) -> dict[str, str]:

@@ -20,8 +20,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from grader.e5 import PAD
-from grader.entail import pack_answer, pack_statement
 from grader.pair_head import PairHead, mean_state
+from grader.pair_layout import ANSWER, STATEMENT, lay_out_answer, lay_out_statement
 from training.data import Data, Item, batches, draw_epoch, read_pool, read_rows, split
 from training.lora import add_lora
 from training.loss import label_targets, mixed_loss
@@ -43,10 +43,10 @@ class PairModel(nn.Module):
         self.apart, self.prefix = apart, prefix
 
     def forward(self, ids: torch.Tensor, parts: torch.Tensor) -> torch.Tensor:
-        real, mine = ids != PAD, parts >= 3
+        real, mine = ids != PAD, parts >= ANSWER
         states = self.encode(ids, real, mine)
         first = states[torch.arange(len(ids), device=ids.device), mine.int().argmax(1)]
-        return self.head(mean_state(states, parts == 1), mean_state(states, parts == 3), first).float()
+        return self.head(mean_state(states, parts == STATEMENT), mean_state(states, parts == ANSWER), first).float()
 
     def encode(self, ids: torch.Tensor, real: torch.Tensor, mine: torch.Tensor) -> torch.Tensor:
         if self.encoder.config.model_type != "bert":
@@ -95,8 +95,8 @@ def load_state(path: str) -> dict[str, torch.Tensor]:
 
 def pack(statement: list[int], question: list[int], answer: list[int]) -> Item:
     """Token ids, and the part each belongs to."""
-    left, kinds = pack_statement(statement, question)
-    right, more = pack_answer(answer)
+    left, kinds = lay_out_statement(statement, question)
+    right, more = lay_out_answer(answer)
     return left + right, kinds + more
 
 

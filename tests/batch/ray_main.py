@@ -1,7 +1,6 @@
 """The command line with a grader that loads no model, takes ``SLOW_S`` a row and notes where it works in ``TRACES``."""
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import ray
 from fakes import FakeGrader
 
-from grader.cli import main
+from grader.cli import batch_run, main
 from grader.schema import Outcome, Submission
 
 TRACES, SLOW_S = Path(os.environ["TRACES"]), float(os.environ["SLOW_S"])
@@ -27,5 +26,5 @@ class TracedGrader(FakeGrader):
 
 
 # Of the main module, so Ray sends it by value, and other processes open it too.
-sys.modules["grader.cli.batch"].open_grader = lambda *_args, **_options: TracedGrader()
+batch_run.open_grader = lambda *_args, **_options: TracedGrader()
 main()

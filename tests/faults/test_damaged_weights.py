@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from grader import entail, match
+from grader import entail, match, pair_weights
 from grader.doubt import files as doubt_files
 from grader.doubt import read_doubts
 from grader.errors import GraderError
@@ -49,8 +49,8 @@ def damage(path, how):
 def pair(tmp_path, monkeypatch):
     """A copy of the pair model's files in place of the real ones."""
     folder = tmp_path / "pair"
-    shutil.copytree(entail.WEIGHTS, folder)
-    monkeypatch.setattr(entail, "WEIGHTS", folder)
+    shutil.copytree(pair_weights.WEIGHTS, folder)
+    monkeypatch.setattr(pair_weights, "WEIGHTS", folder)
     entail._load.cache_clear()
     yield folder
     entail._load.cache_clear()
