@@ -52,7 +52,7 @@ def forward_kernel(
     q_desc, k_desc, v_desc, out_ptr, lse_ptr, first_ptr, last_ptr, out_stride_b, out_stride_h, out_stride_t,
     batch_heads, heads, group_size, queries, keys, window, scale_log2, section, BUCKET,
     HEAD: tl.constexpr, LIMITED: tl.constexpr, WINDOWED: tl.constexpr, PACKED: tl.constexpr, EVEN: tl.constexpr,
-    PRECISION: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, SPECIALIZE: tl.constexpr,
+    PRECISION: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
     """Compute BLOCK_M queries of one head.
 
@@ -65,7 +65,6 @@ def forward_kernel(
         first_ptr: Where PACKED, first key that each query sees, (T,).
         last_ptr: Where PACKED, one past the last, (T,).
         EVEN: Whether every tile is whole, so that no code for borders is needed.
-        SPECIALIZE: Whether one warp group loads and two compute; the compiler then takes a single loop only.
     """
     tile, batch_head = take_tile(tl.cdiv(queries, BLOCK_M), batch_heads, section)
     batch = batch_head // heads
@@ -85,26 +84,19 @@ def forward_kernel(
     acc = tl.zeros([BLOCK_M, HEAD], tl.float32)
     m = tl.full([BLOCK_M], float("-inf"), tl.float32)
     l = tl.zeros([BLOCK_M], tl.float32)
-    if SPECIALIZE:
-        for start in tl.range(begin, end, BLOCK_N, warp_specialize=True):
+    # Whole tiles first: the other way round, ptxas makes each matrix product wait for the one before.
+    for i in tl.range(whole_first, whole_last):
+        acc, m, l = _fold_tile(
+            acc, m, l, query, k_desc, v_desc, batch, group, begin + i * BLOCK_N, first, last, scale_log2,
+            False, LEFT, BLOCK_N, HEAD, PRECISION,
+        )  # fmt: skip
+    if not EVEN:
+        for i in tl.range(0, count - (whole_last - whole_first)):
+            start = border_start(begin, i, whole_first, whole_last, BLOCK_N)
             acc, m, l = _fold_tile(
                 acc, m, l, query, k_desc, v_desc, batch, group, start, first, last, scale_log2,
-                not EVEN, LEFT, BLOCK_N, HEAD, PRECISION,
+                True, LEFT, BLOCK_N, HEAD, PRECISION,
             )  # fmt: skip
-    else:
-        # Whole tiles first: the other way round, ptxas makes each matrix product wait for the one before.
-        for i in tl.range(whole_first, whole_last):
-            acc, m, l = _fold_tile(
-                acc, m, l, query, k_desc, v_desc, batch, group, begin + i * BLOCK_N, first, last, scale_log2,
-                False, LEFT, BLOCK_N, HEAD, PRECISION,
-            )  # fmt: skip
-        if not EVEN:
-            for i in tl.range(0, count - (whole_last - whole_first)):
-                start = border_start(begin, i, whole_first, whole_last, BLOCK_N)
-                acc, m, l = _fold_tile(
-                    acc, m, l, query, k_desc, v_desc, batch, group, start, first, last, scale_log2,
-                    True, LEFT, BLOCK_N, HEAD, PRECISION,
-                )  # fmt: skip
 
     divisor = tl.where(l == 0.0, 1.0, l)
     lse = tl.where(l == 0.0, float("-inf"), (m + tl.math.log2(divisor)) * 0.6931471805599453)

@@ -17,7 +17,7 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 from grader.attention.kernels.backward import key_gradient_kernel, prepare_kernel, query_gradient_kernel
 from grader.attention.kernels.forward import forward_kernel
 from grader.attention.kernels.spans import Spans, find_spans
-from grader.attention.kernels.support import interpreting, suits_hopper
+from grader.attention.kernels.support import interpreting, pays_on_hopper
 from grader.attention.kernels.tuning import LOG2_E, bucket, describe
 from grader.attention.online import Partial
 
@@ -38,7 +38,7 @@ def attend_dense(
     window: int | None = None,
     scale: float | None = None,
     out_dtype: torch.dtype = torch.float32,
-    portable: bool = False,
+    portable: bool | None = None,
 ) -> Partial:
     """Compute attention with the kernels; see :func:`grader.attention.attend` for the arguments.
 
@@ -51,13 +51,15 @@ def attend_dense(
         scale: Factor on the logits; 1/sqrt(D) by default.
         out_dtype: What the float32 sums are rounded to: ``query``'s dtype for a result, float32 for a
             part that is merged with others.
-        portable: Whether to compute forwards with the kernel for any GPU even where a special one suits.
+        portable: Whether to compute forwards with the kernel for any GPU or with the one for Hopper, which must suit;
+            by default whichever is faster.
 
     Returns:
         Differentiable in ``out`` and ``lse``, once.
     """
     query, scale = positive_scale(query, scale)
-    call = _Call(causal or window is not None, window, scale, out_dtype, None, portable or not suits_hopper(query))
+    portable = not pays_on_hopper(query) if portable is None else portable
+    call = _Call(causal or window is not None, window, scale, out_dtype, None, portable)
     out, lse = _Attention.apply(query, key, value, call)
     return Partial(out, lse)
 

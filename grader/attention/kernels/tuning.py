@@ -23,8 +23,6 @@ Hook = Callable[[dict[str, Any]], None]
 LOG2_E = 1.4426950408889634
 _ALIGNMENT = 16  # bytes, of the addresses and strides that the accelerator reads
 _BUCKETS = (128, 2048)
-_HOPPER = 9  # major compute capability
-_WIDEST_SPECIALIZED = 128  # head size
 _MOST_REGISTERS = 200  # of a thread, for accumulators: of 255, the rest is for operands and addresses
 _SQUARE = 64  # rows and columns from which on a tile keeps the matrix units busy
 _FRUGAL = 3  # index of the candidate that runs anywhere
@@ -88,20 +86,12 @@ class Tuning:
             return configs
         head, single, short = options["HEAD"], options["PRECISION"] != "tf32", named["BUCKET"] == 0
         shared_bytes = driver.active.utils.get_device_properties(torch.cuda.current_device())["max_shared_mem"]
-        hopper = torch.cuda.get_device_capability()[0] == _HOPPER
-
-        specializable = hopper and head <= _WIDEST_SPECIALIZED and not (single or short or options["PACKED"])
         # Float32 is split into parts, which take registers as well.
         itemsize, most_registers = (4, _MOST_REGISTERS // 2) if single else (2, _MOST_REGISTERS)
 
         def fits(config: triton.Config) -> bool:
             rows, cols, warps = config.kwargs["BLOCK_M"], config.kwargs["BLOCK_N"], config.num_warps
             operand_bytes = self.operands(rows, cols, head, config.num_stages) * itemsize
-            if config.kwargs.get("SPECIALIZE"):
-                if not specializable:
-                    return False
-                warps *= 2  # two groups compute
-                operand_bytes += rows * head  # through which the result leaves
             registers = self.accumulators(rows, cols, head) // (32 * warps)
             return bool(registers <= most_registers and operand_bytes <= shared_bytes)
 
@@ -114,12 +104,8 @@ class Tuning:
 def forward_tuning() -> Tuning:
     """Candidates of the forward kernel."""
     shapes = [(128, 128, 8, 2), (128, 64, 4, 2), (64, 64, 4, 2), (64, 32, 4, 2), (128, 64, 8, 2)]
-    configs = [_config(*shape, _set_forward_blocks, SPECIALIZE=False) for shape in _interpreted(shapes)]
-    if not interpreting():
-        # A producer warp group loads, two consumer warp groups of 64 rows each compute.
-        configs += [_config(128, 128, 4, stages, _set_forward_blocks, SPECIALIZE=True) for stages in (2, 3)]
     return Tuning(
-        configs,
+        [_config(*shape, _set_forward_blocks) for shape in _interpreted(shapes)],
         lambda rows, cols, head: rows * (head + cols),
         lambda rows, cols, head, stages: head * (rows + 2 * stages * cols),
     )
@@ -150,8 +136,8 @@ def _interpreted(shapes: list[tuple[int, int, int, int]]) -> list[tuple[int, int
     return [(32, 32, 4, 2)] if interpreting() else shapes
 
 
-def _config(rows: int, cols: int, warps: int, stages: int, hook: Hook, **options: bool) -> triton.Config:
-    tile = {"BLOCK_M": rows, "BLOCK_N": cols, **options}
+def _config(rows: int, cols: int, warps: int, stages: int, hook: Hook) -> triton.Config:
+    tile = {"BLOCK_M": rows, "BLOCK_N": cols}
     return triton.Config(tile, num_warps=warps, num_stages=stages, pre_hook=hook)
 
 
