@@ -38,6 +38,18 @@ class Visibility:
         """Key position of the first query; negative where T exceeds S."""
         return self.keys - self.queries
 
+    @property
+    def pairs(self) -> int:
+        """Number of pairs of a query and a key that it sees: the work of attention."""
+        if not self.limited:
+            return self.queries * self.keys
+        most = self.keys if self.window is None else min(self.keys, self.window)
+        # Query t sees t + shift + 1 keys, until that reaches the most that any query sees.
+        blind = min(max(0, -self.shift), self.queries)
+        full = min(max(most - 1 - self.shift, blind), self.queries)
+        rising = (full - blind) * (blind + full + 1 + 2 * self.shift) // 2
+        return rising + (self.queries - full) * most
+
     def key_span(self, start: int, stop: int) -> tuple[int, int]:
         """Find the keys that at least one of the queries ``start`` to ``stop`` sees.
 

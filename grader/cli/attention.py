@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +17,6 @@ from grader.errors import GraderError
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from grader.attention.bench import Row
     from grader.attention.figures import Fact, Value
 
 attention_app = typer.Typer(no_args_is_help=True, help="Run the attention code that proves the quiz's answers.")
@@ -25,10 +25,10 @@ attention_app = typer.Typer(no_args_is_help=True, help="Run the attention code t
 class Section(StrEnum):
     """Parts of the bench."""
 
-    FORWARD = "forward"
-    BACKWARD = "backward"
     DECODE = "decode"
     PACKED = "packed"
+    BACKWARD = "backward"
+    FORWARD = "forward"
 
 
 IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Facts to run; all unless named.")]
@@ -42,7 +42,13 @@ OutOption = Annotated[
 QuickOption = Annotated[bool, typer.Option("--quick", help="Only the shortest problem of each kind.")]
 SectionOption = Annotated[
     list[Section] | None,
-    typer.Option("--section", help="Part to run; give the option as often as needed. All unless named."),
+    typer.Option("--section", help="Part to run, in the order given; repeat the option as needed. All unless named."),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Keep what FILE holds of this device, PyTorch and Triton; measure the rest.")
+]
+LimitOption = Annotated[
+    float | None, typer.Option("--limit-s", metavar="SECONDS", min=0, help="Begin nothing more after this time.")
 ]
 
 
@@ -71,20 +77,35 @@ def bench(
     out: OutOption = None,
     quick: QuickOption = False,
     section: SectionOption = None,
+    resume: ResumeOption = False,
+    limit_s: LimitOption = None,
 ) -> None:
     """Time attention beside the best other kernels; only results that are right are timed."""
     import torch
 
-    from grader.attention.bench import Machine, append, measure_ceilings, run_bench, show
+    from grader.attention.bench import Machine, append, measure_ceilings, read, run_bench, show
 
     _check_device(device)
+    if resume and out is None:
+        raise GraderError("--resume: there is no file to go on with; name it with --out")
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    machine, ceilings = Machine.of(place), measure_ceilings(place)
+    machine = Machine.of(place)
+    try:
+        rows = read(out, machine) if out is not None and resume else []
+    except ValueError as error:
+        raise GraderError(f"--resume: {error}") from error
+    ceilings = measure_ceilings(place)
     if out is not None:
         append(out, machine, ceilings)
-    rows: list[Row] = []
     with messages().status("measuring") as status:
-        for row in run_bench(place, ceilings, quick=quick, sections=[part.value for part in section or Section]):
+        for row in run_bench(
+            place,
+            ceilings,
+            quick=quick,
+            sections=[part.value for part in section or Section],
+            done={row.key for row in rows},
+            limit_s=math.inf if limit_s is None else limit_s,
+        ):
             rows.append(row)
             status.update(f"measured {row.section}, {row.case}, {row.peer}")
             if out is not None:

@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from grader.attention.bench import Ceilings, Machine, Row, append, show
+from grader.attention.bench import Ceilings, Machine, Row, append, read, run, run_bench, show
 from grader.attention.bench.cases import Case, Operands, choose_cases, draw
 from grader.attention.bench.check import forward_error, relative_error
 from grader.attention.bench.peers import NotApplicableError, Peer, choose_peers, ends, pack
@@ -152,6 +152,49 @@ def test_lines_are_the_machine_then_the_rows(tmp_path):
     assert head["matmul_tflops"] == 2.0
     assert [row["peer"] for row in rows] == [row.peer for row in _rows()]
     assert rows[2]["note"] == "not installed"
+
+
+def test_rows_are_read_back_where_device_and_versions_are_the_same(tmp_path):
+    path = tmp_path / "attention.jsonl"
+    machine = Machine("GPU X", "2.11", "3.6.0", "2026-01-01")
+    assert read(path, machine) == []
+    append(path, Machine("GPU X", "2.10", "3.6.0", "2026-01-01"), CEILINGS)
+    append(path, _rows()[0])
+    append(path, machine, CEILINGS)
+    for row in _rows()[1:]:
+        append(path, row)
+    assert read(path, Machine("GPU X", "2.11", "3.6.0", "2026-02-02")) == _rows()[1:2]
+    path.write_text('{"machine": "other"}\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"line 1 is not of this bench: .*other"):
+        read(path, machine)
+
+
+def test_what_is_done_is_not_measured_again_and_nothing_begins_after_the_limit():
+    done = {("packed", "16 sequences of 8–128", peer) for peer in ("ours, tiled", "SDPA")}
+    rows = run_bench(CPU, CEILINGS, sections=["packed"], done=done)
+    assert [row.peer for row in rows] == ["ours, reference"]
+    assert [*run_bench(CPU, CEILINGS, limit_s=0)] == []
+
+
+def test_sections_come_in_the_order_asked_for_and_slow_competitors_last(monkeypatch):
+    def peers(_case: Case, _device: torch.device) -> list[Peer]:
+        def prepare(case: Case, x: Operands) -> object:
+            return lambda: attend_reference(x.query, x.key, x.value, causal=case.causal).out
+
+        return [Peer("slow", prepare, slow=True), Peer("quick", prepare)]
+
+    cases = [_tiny("forward"), _tiny("forward", causal=True), _tiny("decode")]
+    monkeypatch.setattr(run, "choose_cases", lambda **_options: cases)
+    monkeypatch.setattr(run, "choose_peers", peers)
+    rows = [*run_bench(CPU, CEILINGS, sections=["decode", "forward"])]
+    assert [(row.section, row.peer) for row in rows] == [
+        ("decode", "quick"), ("decode", "slow"),
+        ("forward", "quick"), ("forward", "quick"), ("forward", "slow"), ("forward", "slow"),
+    ]  # fmt: skip
+    console = Console(width=140, record=True)
+    console.print(show(Machine("GPU X", "2.11", None, "2026-01-01"), CEILINGS, rows))
+    lines = [line for line in console.export_text().splitlines() if "forward" in line]
+    assert ["causal" in line for line in lines] == [False, False, True, True]
 
 
 def test_packed_competitors_do_not_take_whole_sequences():

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
 
 from grader.attention import (
     BlockPool,
@@ -25,10 +27,12 @@ from grader.attention import (
     attend_varlen,
     merge,
 )
+from grader.attention.kernels import launch, paged
 from grader.attention.kernels.backward import key_gradient_kernel, query_gradient_kernel
 from grader.attention.kernels.forward import forward_kernel
 from grader.attention.kernels.paged import choose_splits, decode
 from grader.attention.kernels.spans import find_spans
+from grader.attention.kernels.support import repays_hopper
 from grader.attention.reference import attend_reference
 from grader.attention.visibility import Visibility
 
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.filterwarnings("ignore:overflow encountered in exp2:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore:invalid value encountered in matmul:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:invalid value encountered in subtract:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore:All-NaN slice encountered:RuntimeWarning"),
     pytest.mark.filterwarnings("ignore:.*deterministic:UserWarning"),
 ]
@@ -104,6 +109,55 @@ def test_every_geometry_agrees_with_the_reference(draw, limits, queries, keys):
 def test_every_dtype_and_head_size(draw, dtype, size):
     *tensors, grad = draw(*_shapes(1, (1, 1), 40, 50, size), dtype=dtype)
     _check([x.to(DEVICE) for x in tensors], grad.to(DEVICE), causal=True)
+
+
+def _few_large(query: Tensor, key: Tensor) -> None:
+    """Make logits of 60 that are the same whatever the order of their sum."""
+    query[..., 1:] = 0
+    query[..., 0] = 4
+    query[:, :, 1::4, 0] = 0
+    key[..., 0] = torch.linspace(-40, 40, key.shape[2])
+
+
+@pytest.mark.parametrize(
+    ("queries", "keys", "size", "heads", "loudness"),
+    [(1, 1000, 64, (2, 1), 1), (100, 100, 128, (2, 1), 20), (64, 90, 32, (4, 1), None)],
+)
+def test_gradients_of_float32_are_as_exact_as_pytorchs(draw, *, queries, keys, size, heads, loudness):
+    *tensors, grad = draw(*_shapes(2, heads, queries, keys, size), dtype=torch.float32)
+    if loudness is None:
+        _few_large(*tensors[:2])
+    else:
+        tensors[0] *= loudness
+    tensors, grad = [x.to(DEVICE) for x in tensors], grad.to(DEVICE)
+
+    def peer(*x: Tensor) -> Tensor:
+        with sdpa_kernel(SDPBackend.MATH):
+            return scaled_dot_product_attention(*x, enable_gqa=True)
+
+    truth = _with_gradients(lambda *x: attend_reference(*x).out, [x.double() for x in tensors], grad.double())
+    errors = [
+        [float((a.double() - b).norm() / b.norm()) for a, b in zip(found, truth, strict=True)]
+        for found in (
+            _with_gradients(lambda *x: attend(*x, impl="triton"), tensors, grad),
+            _with_gradients(peer, tensors, grad),
+        )
+    ]
+    for name, ours, theirs in zip(("out", "query", "key", "value"), *errors, strict=True):
+        assert ours <= 1.2 * theirs, f"{name}: {ours:.2e} against {theirs:.2e}"
+
+
+@pytest.mark.parametrize("queries", [2, 40])
+def test_float32_in_three_pieces_is_float32(draw, monkeypatch, queries):
+    for module in (launch, paged):
+        monkeypatch.setattr(module, "dot_precision", lambda _dtype: "split")
+    *tensors, grad = (x.to(DEVICE) for x in draw(*_shapes(1, (2, 1), queries, 50, 32), dtype=torch.float32))
+    _check(tensors, grad, causal=True)
+    query, key, value = tensors[0].abs(), tensors[1].clone(), tensors[2]
+    key[:, :, :30] = -torch.inf
+    for needs_gradient in (False, True):
+        out = attend(query.requires_grad_(needs_gradient), key, value, impl="triton").detach()
+        assert _close(out, attend_reference(query, key[:, :, 30:], value[:, :, 30:]).out.detach())
 
 
 @pytest.mark.parametrize("heads", [(4, 4), (4, 2), (6, 1)])
@@ -290,6 +344,31 @@ def test_gradients_are_the_same_bits_every_time(draw):
     *tensors, grad = (x.to(DEVICE) for x in draw(*_shapes(1, (2, 1), 40, 40, 32), dtype=torch.float16))
     runs = [_with_gradients(lambda *x: attend(*x, causal=True, impl="triton"), tensors, grad) for _ in range(2)]
     assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "limits", "repaid"),
+    [
+        (64, 1024, {}, False),
+        (64, 4096, {}, True),
+        (64, 4096, {"causal": True}, False),
+        (64, 16384, {"causal": True}, True),
+        (128, 1024, {}, True),
+        (128, 1024, {"causal": True}, False),
+        (128, 4096, {"causal": True}, True),
+        (128, 8192, {"window": 1024}, True),
+    ],
+)
+def test_the_kernel_for_hopper_is_taken_where_it_was_measured_to_be_as_fast_or_faster(size, length, limits, repaid):
+    visibility = Visibility(length, length, limits.get("causal", False), limits.get("window"))
+    assert repays_hopper(size, visibility) is repaid
+
+
+def test_the_kernel_for_hopper_is_refused_where_there_is_none(draw, monkeypatch):
+    monkeypatch.setattr(launch, "suits_hopper", lambda _query: False)
+    tensors = [x.to(DEVICE) for x in draw(*_shapes(1, (1, 1), 3, 4, 32), dtype=torch.float16)[:3]]
+    with pytest.raises(ValueError, match=r"no kernel for Hopper GPUs computes torch.float16 \(1, 1, 3, 32\)"):
+        launch.attend_dense(*tensors, portable=False)
 
 
 @pytest.mark.parametrize(

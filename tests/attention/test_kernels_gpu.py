@@ -13,7 +13,7 @@ from grader.attention import attend, attend_varlen
 from grader.attention.kernels.backward import key_gradient_kernel, query_gradient_kernel
 from grader.attention.kernels.forward import _TUNING, forward_kernel
 from grader.attention.kernels.launch import attend_dense
-from grader.attention.kernels.support import HOPPER, WIDEST_SINGLE, suits_hopper
+from grader.attention.kernels.support import HOPPER, WIDEST_SINGLE
 from grader.attention.reference import attend_reference
 
 if TYPE_CHECKING:
@@ -86,7 +86,6 @@ def test_every_forward_candidate_is_right(only, index, size, limits):
 @pytest.mark.parametrize(("queries", "keys"), [(128, 128), (640, 640), (300, 777), (777, 300), (129, 1), (2048, 2048)])
 def test_the_kernel_for_hopper_is_right(dtype, size, limits, queries, keys):
     query, key, value = _draw((2, 4, queries, size), (2, 2, keys, size), (2, 2, keys, size), dtype=dtype)
-    assert suits_hopper(query)
     ours = attend_dense(query, key, value, **limits, portable=False)
     exact = attend_reference(query, key, value, **limits)
     (error,) = _errors([ours.out], [exact.out])
@@ -100,14 +99,25 @@ def test_the_kernel_for_hopper_is_right(dtype, size, limits, queries, keys):
 def test_the_kernel_for_hopper_takes_any_strides_and_infinite_keys():
     packed = _draw((2, 200, 3, 4, 64), dtype=torch.float16)[0]
     query, key, value = (packed[:, :, i].transpose(1, 2) for i in range(3))
-    ours = attend_dense(query, key, value, causal=True, portable=False).out
-    dense = attend_dense(*(x.contiguous() for x in (query, key, value)), causal=True, portable=False).out
+    ours, dense = (
+        attend_dense(*tensors, causal=True, portable=False).out
+        for tensors in ((query, key, value), [x.contiguous() for x in (query, key, value)])
+    )
     assert torch.equal(ours, dense)
     query, key = query.abs(), key.clone()
     key[:, :, :150] = -torch.inf
     ours = attend_dense(query, key, value, portable=False).out
     (error,) = _errors([ours], [attend_reference(query, key[:, :, 150:], value[:, :, 150:]).out])
     assert error < torch.finfo(torch.float16).eps / 2
+
+
+@pytest.mark.skipif(not on_hopper(), reason="needs a Hopper GPU")
+@pytest.mark.parametrize(("keys", "portable"), [(512, True), (1024, False)])
+def test_the_kernel_taken_is_the_faster_one(only, keys, portable):
+    only(forward_kernel, 3)
+    tensors = _draw((1, 1, keys, 128), (1, 1, keys, 128), (1, 1, keys, 128), dtype=torch.bfloat16)
+    assert torch.equal(attend_dense(*tensors).out, attend_dense(*tensors, portable=portable).out)
+    assert not torch.equal(attend_dense(*tensors).out, attend_dense(*tensors, portable=not portable).out)
 
 
 @pytest.mark.parametrize("limits", LIMITS)

@@ -238,6 +238,7 @@ def test_spans_are_exactly_what_the_mask_leaves(queries, keys, causal, window, s
     visibility = Visibility(queries, keys, causal, window)
     hidden = visibility.hidden(range(queries), range(keys), torch.device("cpu"))
     visible = torch.ones(queries, keys, dtype=torch.bool) if hidden is None else ~hidden
+    assert visibility.pairs == int(visible.sum())
     start, stop = min(span[0], queries - 1), min(span[0], queries - 1) + 1
     seen = visible[start:stop].any(0).nonzero().flatten().tolist()
     assert list(range(*visibility.key_span(start, stop))) == seen

@@ -204,3 +204,12 @@ def test_attention_bench_prints_a_table_and_writes_lines(run, tmp_path):
     machine, *rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
     assert machine["copy_tbs"] > 0
     assert {row["peer"] for row in rows} == {"ours, tiled", "ours, reference", "SDPA"}
+    again = run("attention", "bench", "--device", "cpu", "--section", "decode", "--out", path, "--resume")
+    assert again.stdout.count("decode") == len(rows)
+    assert len(path.read_text(encoding="utf-8").splitlines()) == len(rows) + 2
+
+
+def test_attention_bench_resumes_only_a_file(run):
+    result = run("attention", "bench", "--device", "cpu", "--resume")
+    assert result.exit_code == 2
+    assert "name it with --out" in result.stderr

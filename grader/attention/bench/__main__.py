@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
-from grader.attention.bench import SECTIONS, Machine, append, measure_ceilings, run_bench, show
+from grader.attention.bench import SECTIONS, Machine, append, measure_ceilings, read, run_bench, show
 
 
 def main() -> int:
@@ -19,13 +20,24 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--section", action="append", choices=SECTIONS)
+    parser.add_argument("--resume", action="store_true", help="keep what the file holds of this machine")
+    parser.add_argument("--limit-s", type=float, default=math.inf)
     options = parser.parse_args()
+    if options.resume and options.out is None:
+        parser.error("--resume needs --out")
     device = torch.device(options.device)
     machine, ceilings = Machine.of(device), measure_ceilings(device)
+    rows = read(options.out, machine) if options.resume else []
     if options.out is not None:
         append(options.out, machine, ceilings)
-    rows = []
-    for row in run_bench(device, ceilings, quick=options.quick, sections=options.section or SECTIONS):
+    for row in run_bench(
+        device,
+        ceilings,
+        quick=options.quick,
+        sections=options.section or SECTIONS,
+        done={row.key for row in rows},
+        limit_s=options.limit_s,
+    ):
         rows.append(row)
         print(f"{row.section} {row.case} {row.peer} {row.rate or row.note}", file=sys.stderr, flush=True)  # noqa: T201 - progress
         if options.out is not None:

@@ -31,10 +31,12 @@ class Peer:
     Args:
         name: In tables; ours begin with "ours".
         prepare: Turns a problem into a call that returns (B, H, T, D), or (N, H, D) where packed.
+        slow: Whether it compiles for seconds on every problem.
     """
 
     name: str
     prepare: Callable[[Case, Operands], Callable[[], Tensor]]
+    slow: bool = False
 
 
 def choose_peers(case: Case, device: torch.device) -> Iterator[Peer]:
@@ -58,10 +60,11 @@ def choose_peers(case: Case, device: torch.device) -> Iterator[Peer]:
         contiguous = "ours, contiguous" if case.section == "decode" else "ours"
         yield Peer(contiguous, functools.partial(_ours, "triton"))
         if case.section == "forward" and torch.cuda.get_device_capability(device) == HOPPER:
-            yield Peer("ours, any GPU", _ours_portable)
+            yield Peer("ours, Hopper", functools.partial(_ours_by, portable=False))
+            yield Peer("ours, any GPU", functools.partial(_ours_by, portable=True))
         yield Peer("flash-2 (SDPA)", functools.partial(_sdpa, SDPBackend.FLASH_ATTENTION))
         yield Peer("cuDNN (SDPA)", functools.partial(_sdpa, SDPBackend.CUDNN_ATTENTION))
-        yield Peer("FlexAttention", _flex)
+        yield Peer("FlexAttention", _flex, slow=True)
         yield Peer("flash-attn-4", _flash4)
 
 
@@ -103,12 +106,12 @@ def _ours_packed(_case: Case, x: Operands) -> Callable[[], Tensor]:
     return lambda: attend_packed(query, key, value, offsets, offsets)
 
 
-def _ours_portable(case: Case, x: Operands) -> Callable[[], Tensor]:
+def _ours_by(case: Case, x: Operands, *, portable: bool) -> Callable[[], Tensor]:
     from grader.attention.kernels.launch import attend_dense
 
     return lambda: (
         attend_dense(
-            x.query, x.key, x.value, causal=case.causal, window=case.window, out_dtype=x.query.dtype, portable=True
+            x.query, x.key, x.value, causal=case.causal, window=case.window, out_dtype=x.query.dtype, portable=portable
         ).out
     )
 

@@ -89,6 +89,16 @@ class Row:
     note: str = ""
 
     @property
+    def problem(self) -> tuple[str, str]:
+        """Section and name of the problem."""
+        return self.section, self.case
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What the row is about: problem and competitor."""
+        return self.section, self.case, self.peer
+
+    @property
     def wrong(self) -> bool:
         """Whether a result was computed that is too far from the right one."""
         return self.error is not None and self.time_ms is None
@@ -110,6 +120,34 @@ def append(path: Path, *records: Machine | Ceilings | Row) -> None:
         lines.write(json.dumps(fields, ensure_ascii=False) + "\n")
 
 
+def read(path: Path, machine: Machine) -> list[Row]:
+    """Read the rows with a time that a bench measured on such a machine, whatever the day.
+
+    Args:
+        path: Of the file; without one there are no rows.
+        machine: Device and versions that the rows must come from.
+
+    Raises:
+        ValueError: A line is neither a machine nor a row.
+    """
+    wanted = dataclasses.replace(machine, date="")
+    rows: dict[tuple[str, str, str], Row] = {}
+    same = False
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), start=1):
+        try:
+            fields = json.loads(line)
+            if "device" in fields:
+                names = [field.name for field in dataclasses.fields(Machine)]
+                same = dataclasses.replace(Machine(*(fields[name] for name in names)), date="") == wanted
+                continue
+            row = Row(**fields)
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{path}: line {number} is not of this bench: {line[:60]}") from error
+        if same and row.time_ms is not None:
+            rows[row.key] = row
+    return list(rows.values())
+
+
 def show(machine: Machine, ceilings: Ceilings, rows: list[Row]) -> Table:
     """Lay the rows out as a table; "ours ×" is our best rate over the competitor's.
 
@@ -125,7 +163,8 @@ def show(machine: Machine, ceilings: Ceilings, rows: list[Row]) -> Table:
     table = Table(
         "part", "problem", "who", "error", "ms", "TFLOP/s", "of ceiling", "ours ×", title=title, caption=caption
     )
-    for row in rows:
+    places = {row.problem: place for place, row in reversed([*enumerate(rows)])}
+    for row in sorted(rows, key=lambda row: places[row.problem]):
         unit = " TB/s" if row.section == "decode" else ""
         rate = "–" if row.rate is None else f"{row.rate:.3g}{unit}"
         share = row.note if row.ceiling_share is None else f"{row.ceiling_share:.0%}"
@@ -136,7 +175,7 @@ def show(machine: Machine, ceilings: Ceilings, rows: list[Row]) -> Table:
 
 
 def _ours_over(row: Row, rows: list[Row]) -> str:
-    same = (r for r in rows if (r.section, r.case) == (row.section, row.case) and r.peer.startswith("ours"))
+    same = (r for r in rows if r.problem == row.problem and r.peer.startswith("ours"))
     best = max((r.rate for r in same if r.rate is not None), default=None)
     if row.rate is None or best is None or row.peer.startswith("ours"):
         return ""

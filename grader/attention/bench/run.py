@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import time
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +16,7 @@ from grader.attention.bench.record import Ceilings, Row
 from grader.attention.bench.timing import copy_bytes, matmul_flops, time_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from torch import Tensor
 
@@ -30,22 +33,40 @@ def measure_ceilings(device: torch.device) -> Ceilings:
 
 
 def run_bench(
-    device: torch.device, ceilings: Ceilings, *, quick: bool = False, sections: Sequence[Section] = SECTIONS
+    device: torch.device,
+    ceilings: Ceilings,
+    *,
+    quick: bool = False,
+    sections: Sequence[Section] = SECTIONS,
+    done: Collection[tuple[str, str, str]] = (),
+    limit_s: float = math.inf,
 ) -> Iterator[Row]:
-    """Check and time every competitor on every problem, row by row.
+    """Check and time every competitor on every problem, row by row: in each section first those that start at once.
 
     Args:
         device: Where to.
         ceilings: Measured there.
         quick: Only the shortest problem of each kind.
-        sections: Parts of the bench to run.
+        sections: Parts of the bench to run, in this order.
+        done: Section, problem and competitor of what need not be measured again.
+        limit_s: Seconds after which nothing more is begun.
     """
-    for case in choose_cases(quick=quick, cuda=device.type == "cuda"):
-        if case.section not in sections:
-            continue
-        operands = draw(case, device)
-        for peer in choose_peers(case, device):
-            yield _measure(case, operands, peer, device, ceilings)
+    deadline = time.monotonic() + limit_s
+    cases = choose_cases(quick=quick, cuda=device.type == "cuda")
+    for section, slow in itertools.product(sections, (False, True)):
+        for case in (c for c in cases if c.section == section):
+            left = [
+                peer
+                for peer in choose_peers(case, device)
+                if peer.slow == slow and (section, case.name, peer.name) not in done
+            ]
+            if not left:
+                continue
+            operands = draw(case, device)
+            for peer in left:
+                if time.monotonic() >= deadline:
+                    return
+                yield _measure(case, operands, peer, device, ceilings)
 
 
 def _measure(case: Case, x: Operands, peer: Peer, device: torch.device, ceilings: Ceilings) -> Row:

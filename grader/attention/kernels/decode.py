@@ -11,6 +11,7 @@ import triton
 import triton.language as tl
 
 from grader.attention.kernels.intervals import keys_seen
+from grader.attention.kernels.products import add_product, product
 
 
 @triton.jit(do_not_specialize=["queries", "keys", "splits", "window"])
@@ -77,7 +78,7 @@ def split_kernel(
         key = tl.load(
             k_base + (block * k_stride_b + slot * k_stride_s)[:, None] + columns[None, :], mask=real[:, None], other=0.0
         )
-        logits = tl.dot(query, key.T, input_precision=PRECISION)
+        logits = product(query, key.T, PRECISION)
         visible = real[None, :] & (position[None, :] < last[:, None]) & (position[None, :] >= first[:, None])
         logits = tl.where(visible, logits, float("-inf"))
         new = tl.maximum(m, tl.max(logits, 1) * scale_log2)
@@ -88,7 +89,7 @@ def split_kernel(
         value = tl.load(
             v_base + (block * v_stride_b + slot * v_stride_s)[:, None] + columns[None, :], mask=real[:, None], other=0.0
         )
-        acc = tl.dot(weights.to(value.dtype), value, acc * decay[:, None], input_precision=PRECISION)
+        acc = add_product(weights.to(value.dtype), value, acc * decay[:, None], PRECISION)
         m = new
 
     divisor = tl.where(l == 0.0, 1.0, l)

@@ -11,6 +11,7 @@ import triton
 import triton.language as tl
 
 from grader.attention.kernels.intervals import border_start, count_tiles, keys_seen, take_tile
+from grader.attention.kernels.products import add_product, product
 from grader.attention.kernels.tuning import forward_tuning
 
 _TUNING = forward_tuning()
@@ -23,7 +24,7 @@ def _fold_tile(
 ):  # fmt: skip
     """Add one tile of keys to the running maximum m (scaled, base 2), sum l and weighted values."""
     key = k_desc.load([batch, group, start, 0]).reshape([BLOCK_N, HEAD])
-    logits = tl.dot(query, key.T, input_precision=PRECISION)
+    logits = product(query, key.T, PRECISION)
     if MASKED:
         position = start + tl.arange(0, BLOCK_N)
         visible = position[None, :] < last[:, None]
@@ -38,7 +39,7 @@ def _fold_tile(
     l = l * decay + tl.sum(weights, 1)
     acc = acc * decay[:, None]
     value = v_desc.load([batch, group, start, 0]).reshape([BLOCK_N, HEAD])
-    acc = tl.dot(weights.to(value.dtype), value, acc, input_precision=PRECISION)
+    acc = add_product(weights.to(value.dtype), value, acc, PRECISION)
     return acc, new, l
 
 
@@ -49,7 +50,7 @@ def _fold_tile(
 )
 @triton.jit(do_not_specialize=["BUCKET"])
 def forward_kernel(
-    q_desc, k_desc, v_desc, out_ptr, lse_ptr, first_ptr, last_ptr, out_stride_b, out_stride_h, out_stride_t,
+    q_desc, k_desc, v_desc, out_ptr, lse_ptr, stats_ptr, first_ptr, last_ptr, out_stride_b, out_stride_h, out_stride_t,
     batch_heads, heads, group_size, queries, keys, window, scale_log2, section, BUCKET,
     HEAD: tl.constexpr, LIMITED: tl.constexpr, WINDOWED: tl.constexpr, PACKED: tl.constexpr, EVEN: tl.constexpr,
     PRECISION: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
@@ -62,6 +63,7 @@ def forward_kernel(
         v_desc: (B, G, S, D).
         out_ptr: (B, H, T, D), last axis dense.
         lse_ptr: (B, H, T), dense; natural log.
+        stats_ptr: (2, B, H, T), dense: m and l, for a backward pass that needs more digits than lse has; or None.
         first_ptr: Where PACKED, first key that each query sees, (T,).
         last_ptr: Where PACKED, one past the last, (T,).
         EVEN: Whether every tile is whole, so that no code for borders is needed.
@@ -101,7 +103,11 @@ def forward_kernel(
     divisor = tl.where(l == 0.0, 1.0, l)
     lse = tl.where(l == 0.0, float("-inf"), (m + tl.math.log2(divisor)) * 0.6931471805599453)
     inside = rows < queries
-    tl.store(lse_ptr + batch_head.to(tl.int64) * queries + rows, lse, mask=inside)
+    place = batch_head.to(tl.int64) * queries + rows
+    tl.store(lse_ptr + place, lse, mask=inside)
+    if stats_ptr is not None:
+        tl.store(stats_ptr + place, m, mask=inside)
+        tl.store(stats_ptr + batch_heads.to(tl.int64) * queries + place, l, mask=inside)
     base = out_ptr + batch.to(tl.int64) * out_stride_b + head.to(tl.int64) * out_stride_h
     place = base + rows.to(tl.int64)[:, None] * out_stride_t + tl.arange(0, HEAD)[None, :]
     tl.store(place, (acc / divisor[:, None]).to(out_ptr.dtype.element_ty), mask=inside[:, None])

@@ -17,9 +17,10 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 from grader.attention.kernels.backward import key_gradient_kernel, prepare_kernel, query_gradient_kernel
 from grader.attention.kernels.forward import forward_kernel
 from grader.attention.kernels.spans import Spans, find_spans
-from grader.attention.kernels.support import interpreting, pays_on_hopper
+from grader.attention.kernels.support import interpreting, repays_hopper, suits_hopper
 from grader.attention.kernels.tuning import LOG2_E, bucket, describe
 from grader.attention.online import Partial
+from grader.attention.visibility import Visibility
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -51,14 +52,22 @@ def attend_dense(
         scale: Factor on the logits; 1/sqrt(D) by default.
         out_dtype: What the float32 sums are rounded to: ``query``'s dtype for a result, float32 for a
             part that is merged with others.
-        portable: Whether to compute forwards with the kernel for any GPU or with the one for Hopper, which must suit;
-            by default whichever is faster.
+        portable: Whether to compute forwards with the kernel for any GPU, or with that for Hopper GPUs; by default
+            with the faster one.
 
     Returns:
         Differentiable in ``out`` and ``lse``, once.
+
+    Raises:
+        ValueError: The kernel for Hopper GPUs was asked for and cannot compute this.
     """
     query, scale = positive_scale(query, scale)
-    portable = not pays_on_hopper(query) if portable is None else portable
+    suits = suits_hopper(query)
+    if portable is None:
+        visibility = Visibility(query.shape[2], key.shape[2], causal, window)
+        portable = not (suits and repays_hopper(query.shape[-1], visibility))
+    elif not portable and not suits:
+        raise ValueError(f"portable: no kernel for Hopper GPUs computes {query.dtype} {tuple(query.shape)} here")
     call = _Call(causal or window is not None, window, scale, out_dtype, None, portable)
     out, lse = _Attention.apply(query, key, value, call)
     return Partial(out, lse)
@@ -122,14 +131,14 @@ def on_device(tensor: Tensor) -> AbstractContextManager[object]:
 
 
 def dot_precision(dtype: torch.dtype) -> str:
-    """Name how matrix products of float32 are computed; half precisions ignore it.
+    """Name how matrix products are computed; see :mod:`grader.attention.kernels.products`.
 
     Args:
-        dtype: Of the operands. A float32 is the sum of three bfloat16s; six products of those have its accuracy.
+        dtype: Of the operands. Half precisions are multiplied as they are, whatever the name.
     """
     if interpreting():
         return "ieee"
-    return "bf16x6" if dtype == torch.float32 else "tf32"
+    return "split" if dtype == torch.float32 else "tf32"
 
 
 @dataclass(frozen=True)
@@ -168,7 +177,8 @@ def _section(query: Tensor, key: Tensor) -> int:
     return min(groups * (query.shape[1] // key.shape[1]), query.shape[0] * query.shape[1])
 
 
-def _run_forward(query: Tensor, key: Tensor, value: Tensor, call: _Call) -> tuple[Tensor, Tensor]:
+def _run_forward(query: Tensor, key: Tensor, value: Tensor, call: _Call, stats: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Compute out and lse; ``stats`` (2, B, H, T) is filled with each row's maximum and sum."""
     batch, heads, queries, _ = query.shape
     keys = key.shape[2]
     out = torch.empty_like(query, dtype=call.out_dtype)
@@ -194,7 +204,7 @@ def _run_forward(query: Tensor, key: Tensor, value: Tensor, call: _Call) -> tupl
 
     with on_device(query):
         forward_kernel[grid](
-            *(describe(x) for x in (query, key, value)), out, lse, *spans, *out.stride()[:3],
+            *(describe(x) for x in (query, key, value)), out, lse, stats, *spans, *out.stride()[:3],
             batch * heads, heads, heads // key.shape[1], queries, keys, _window(call, queries, keys),
             call.scale * LOG2_E, _section(query, key), bucket(max(queries, keys)), **call.flags(query, keys),
         )  # fmt: skip
@@ -202,7 +212,7 @@ def _run_forward(query: Tensor, key: Tensor, value: Tensor, call: _Call) -> tupl
 
 
 def _run_backward(
-    tensors: tuple[Tensor, Tensor, Tensor], saved: Partial, grads: Partial, call: _Call
+    tensors: tuple[Tensor, Tensor, Tensor], saved: Partial, stats: Tensor | None, grads: Partial, call: _Call
 ) -> tuple[Tensor, Tensor, Tensor]:
     query, key, value = tensors
     (batch, heads, queries, size), (_, groups, keys, _) = query.shape, key.shape
@@ -210,18 +220,18 @@ def _run_backward(
     if not keys or not query.numel():
         return dq.zero_(), dk.zero_(), dv.zero_()
     padded = triton.cdiv(queries, _EVEN) * _EVEN
-    lse2, mean = (saved.lse.new_empty(batch * heads, padded) for _ in range(2))
+    anchor, mean = (saved.lse.new_empty(batch * heads, padded) for _ in range(2))
+    rows = (anchor, None if stats is None else torch.empty_like(anchor), mean)
     descriptors = [describe(x) for x in (query, key, value, grads.out.to(query.dtype))]
     grad = descriptors[-1].base
-    rows = (TensorDescriptor(x, list(x.shape), list(x.stride()), [1, 16]) for x in (lse2, mean))
-    descriptors += rows
+    descriptors += (x if x is None else TensorDescriptor(x, list(x.shape), list(x.stride()), [1, 16]) for x in rows)
     sizes = (heads // groups, queries, keys, _window(call, queries, keys), call.scale, call.scale * LOG2_E)
     long = bucket(max(queries, keys))
     spans = call.spans
     with on_device(query):
         prepare_kernel[(padded // _PREPARE_ROWS * batch * heads,)](
-            saved.out, grad, saved.lse, grads.lse.contiguous(), lse2, mean, *saved.out.stride()[:3],
-            *grad.stride()[:3], heads, queries, padded, HEAD=size, BLOCK_M=_PREPARE_ROWS,
+            saved.out, grad, saved.lse, stats, grads.lse.contiguous(), *rows, *saved.out.stride()[:3],
+            *grad.stride()[:3], batch * heads, heads, queries, padded, HEAD=size, BLOCK_M=_PREPARE_ROWS,
         )  # fmt: skip
         key_gradient_kernel[lambda o: (triton.cdiv(keys, o["BLOCK_N"]) * batch * groups,)](
             *descriptors, dk, dv, *((spans.first_query, spans.last_query) if spans else (None, None)),
@@ -243,9 +253,10 @@ class _Context(Protocol):
     """What autograd hands to both passes, with the call beside it."""
 
     call: _Call
+    needs_input_grad: tuple[bool, ...]
     saved_tensors: tuple[Tensor, ...]
 
-    def save_for_backward(self, *tensors: Tensor) -> None: ...
+    def save_for_backward(self, *tensors: Tensor | None) -> None: ...
 
 
 class _Attention(torch.autograd.Function):
@@ -253,14 +264,17 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: _Context, query: Tensor, key: Tensor, value: Tensor, call: _Call) -> tuple[Tensor, Tensor]:
-        out, lse = _run_forward(query, key, value, call)
-        ctx.save_for_backward(query, key, value, out, lse)
+        # What the rounding of lse costs shows in float32 only.
+        single = query.dtype == torch.float32 and any(ctx.needs_input_grad)
+        stats = query.new_empty(2, *query.shape[:-1]) if single else None
+        out, lse = _run_forward(query, key, value, call, stats)
+        ctx.save_for_backward(query, key, value, out, lse, stats)
         ctx.call = call
         return out, lse
 
     @staticmethod
     @once_differentiable
     def backward(ctx: _Context, grad_out: Tensor, grad_lse: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        query, key, value, out, lse = ctx.saved_tensors
-        grads = _run_backward((query, key, value), Partial(out, lse), Partial(grad_out, grad_lse), ctx.call)
+        query, key, value, out, lse, stats = ctx.saved_tensors
+        grads = _run_backward((query, key, value), Partial(out, lse), stats, Partial(grad_out, grad_lse), ctx.call)
         return *grads, None

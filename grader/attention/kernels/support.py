@@ -8,6 +8,8 @@ import os
 import torch
 from torch import Tensor
 
+from grader.attention.visibility import Visibility
+
 HEAD_SIZES = (32, 64, 128, 256)
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 WIDEST_SINGLE = 128
@@ -20,9 +22,9 @@ HOPPER = (9, 0)
 HOPPER_HEAD_SIZES = (64, 128)
 HOPPER_FEWEST = 128
 """Queries from which on the Hopper kernel can be used: its two consumers have 64 rows each to fill."""
-HOPPER_PAYS = 2048
-"""Queries from which on it was the faster one on an H100: at 1,024 the portable kernel did 1 to 39 % more, at 4,096 the
-Hopper kernel up to 19 % more, at 16,384 always more (``NOTES.md``)."""
+
+HOPPER_FEWEST_KEYS = {64: 3072, 128: 768}
+"""Keys that a query must see on average, by head size, for the Hopper kernel to be faster; NOTES.md has the times."""
 
 
 def interpreting() -> bool:
@@ -42,13 +44,14 @@ def suits_hopper(query: Tensor) -> bool:
     return half and query.shape[-1] in HOPPER_HEAD_SIZES and query.shape[2] >= HOPPER_FEWEST
 
 
-def pays_on_hopper(query: Tensor) -> bool:
-    """Whether the kernel written for Hopper GPUs is the faster one, as far as was measured.
+def repays_hopper(size: int, visibility: Visibility) -> bool:
+    """Whether a program of the Hopper kernel has enough to do to win back its start and end.
 
     Args:
-        query: (B, H, T, D), accepted by :func:`refusal`.
+        size: D, one of ``HOPPER_HEAD_SIZES``.
+        visibility: Which keys each query sees.
     """
-    return query.shape[2] >= HOPPER_PAYS and suits_hopper(query)
+    return visibility.pairs >= HOPPER_FEWEST_KEYS[size] * visibility.queries
 
 
 def refusal(query: Tensor) -> str | None:

@@ -150,4 +150,6 @@ def _set_forward_blocks(arguments: dict[str, Any]) -> None:
 def _set_backward_blocks(arguments: dict[str, Any]) -> None:
     _set_forward_blocks(arguments)
     arguments["grad_desc"].block_shape = arguments["q_desc"].block_shape
-    arguments["lse2_desc"].block_shape = arguments["mean_desc"].block_shape = [1, arguments["BLOCK_M"]]
+    for name in ("anchor_desc", "share_desc", "mean_desc"):
+        if arguments[name] is not None:
+            arguments[name].block_shape = [1, arguments["BLOCK_M"]]
