@@ -215,7 +215,7 @@ def table(name: str, subject: Subject, ways: dict[str, Graded], took: dict[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--runs", type=Path, nargs="+", default=[Path(f"run/f{i}") for i in range(3)])
+    parser.add_argument("--runs", type=Path, nargs="+", default=[Path("pair-dev")])
     parser.add_argument("--judge-runs", type=Path, nargs="*", default=[], help="none leaves the judge out")
     args = parser.parse_args()
     missing = [str(path) for path in (args.shared, *args.runs, *args.judge_runs) if not path.is_dir()]

@@ -229,10 +229,10 @@ def main() -> None:
     data = Data(rows, tokenise, args.spanish, pack)
     model = PairModel(encoder, args.apart, args.prefix)
     adapt(model, args.method, args.rank)
+    kept = {name for name, p in model.named_parameters() if p.requires_grad}  # frozen layers may come from --init
     for layer in encoder.encoder.layer[: args.frozen]:
         layer.requires_grad_(requires_grad=False)
     model.to(device)
-    trained = {name for name, p in model.named_parameters() if p.requires_grad}
     print(f"{sum(p.numel() for p in model.parameters() if p.requires_grad) / 1e6:.2f} M trained", flush=True)
 
     sets = defaultdict(list)
@@ -250,7 +250,7 @@ def main() -> None:
         model.load_state_dict(load_state(args.init), strict=False)
     else:
         run_stage(model, data, nli, epochs=args.nli_epochs, lr=args.nli_lr, seed=args.seed, **{**common, "rdrop": 0.0})
-    state = lambda: {name: p.detach().clone() for name, p in model.named_parameters() if name in trained}  # noqa: E731
+    state = lambda: {name: p.detach().clone() for name, p in model.named_parameters() if name in kept}  # noqa: E731
     if args.save_stage1:
         save_file(state(), args.save_stage1)
     run_stage(

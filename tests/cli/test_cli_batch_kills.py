@@ -30,8 +30,16 @@ def run_until(kill_after_s, *arguments: object) -> int:
     return process.returncode
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(50, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", ["g.jsonl", "g.csv", "g.parquet"])
+@pytest.mark.parametrize(
+    ("name", "kills"),
+    [
+        *(pytest.param(name, 4) for name in ("g.jsonl", "g.csv", "g.parquet")),
+        *(
+            pytest.param(f"g.{form}", n, marks=pytest.mark.slow)
+            for form, n in (("jsonl", 30), ("csv", 10), ("parquet", 10))
+        ),
+    ],
+)
 def test_a_run_killed_at_random_moments_ends_with_the_bytes_of_an_undisturbed_one(quiz, tmp_path, kills, name):
     source, out, whole = tmp_path / "a.jsonl", tmp_path / name, tmp_path / f"whole-{name}"
     rows = [{"submission_id": f"s{n}", "question_id": "q-1", "answer": f"partial {n % 1000}"} for n in range(ROWS)]

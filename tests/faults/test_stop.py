@@ -31,7 +31,7 @@ def stop(process):
 
 @pytest.mark.parametrize(
     ("name", "stops"),
-    [("g.jsonl", 3), *(pytest.param(f"g.{form}", 20, marks=pytest.mark.slow) for form in ("jsonl", "csv", "parquet"))],
+    [("g.jsonl", 3), *(pytest.param(f"g.{form}", 7, marks=pytest.mark.slow) for form in ("jsonl", "csv", "parquet"))],
 )
 def test_a_batch_stopped_at_random_moments_ends_in_order(start, run, quiz, answers, tmp_path, *, stops, name):
     whole, out = tmp_path / f"whole-{name}", tmp_path / name
