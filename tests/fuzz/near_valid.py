@@ -199,6 +199,8 @@ def _fitting(value: Any, kind: pa.DataType) -> Any:  # noqa: ANN401 -- as above
     """Make a value fit into a column where it can, or leave a hole."""
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         value = None if value is None else str(value).encode("utf-8", "replace").decode()
+    if pa.types.is_struct(kind) and not isinstance(value, dict):  # alone it would pass
+        return None
     try:
         pa.array([value], kind)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
