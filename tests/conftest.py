@@ -7,6 +7,8 @@ import ipaddress
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -53,6 +55,18 @@ def _is_here(host: object) -> bool:
     except ValueError:
         return False
     return address.is_loopback or address.is_unspecified
+
+
+@pytest.fixture(scope="session")
+def loaded_by_reading() -> frozenset[str]:
+    """Modules in a process of its own that has read an answer with both models of the tier."""
+    program = (
+        "import sys\nfrom grader.embed import load_embedder\nfrom grader.entail import load_reader\n"
+        "load_embedder().encode(['x'])\nload_reader().read('x', 'y', ['z'])\nprint(*sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr
+    return frozenset(done.stdout.split())
 
 
 @pytest.fixture(autouse=True, scope="session")

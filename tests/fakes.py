@@ -1,4 +1,4 @@
-"""Stand-ins that keep tests fast: grades made to order, and a grader that loads no model."""
+"""Stand-ins that keep tests fast: a quiz, grades made to order, and a grader that loads no model."""
 
 from __future__ import annotations
 
@@ -18,6 +18,16 @@ from grader.schema import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+QUIZ = """\
+schema: 1
+id: mini
+title: {en: "Mini", es: "Mini"}
+questions:
+  - id: q-1
+    type: free
+    prompt: {en: "Is it exact?", es: "¿Es exacta?"}
+    reference: {en: ["Yes, it is exact."], es: ["Sí, es exacta."]}
+"""
 SCORES = {Verdict.CORRECT: 1.0, Verdict.PARTIAL: 0.5}
 
 

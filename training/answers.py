@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +10,9 @@ import numpy as np
 
 from grader import guard, surface
 from grader.match import Reading
-from training.data import split
+from training.data import read_rows, split
 from training.graded import gather
+from training.measure import read_report
 from training.pairs import Pair
 
 OWN = Path(__file__).parent / "authored"
@@ -38,11 +37,9 @@ def collect(shared: Path, runs: list[Path]) -> list[Answer]:
     """Join predictions with the texts they are about."""
     predictions: dict[tuple, np.ndarray] = {}
     for run in runs:
-        with gzip.open(run / "predictions.jsonl.gz", "rt") as lines:
-            for line in lines:
-                row = json.loads(line)
-                if row["kind"] != "synthetic":
-                    predictions[row["source"], row["id"], row["kind"], row.get("statement_id", "")] = np.array(row["p"])
+        for row in read_rows(run / "predictions.jsonl.gz"):
+            if row["kind"] != "synthetic":
+                predictions[row["source"], row["id"], row["kind"], row.get("statement_id", "")] = np.array(row["p"])
     by_id: dict[tuple, list[Pair]] = defaultdict(list)
     for pair in gather(shared, OWN):
         by_id[pair.source, pair.id].append(pair)
@@ -80,7 +77,7 @@ def held_out(shared: Path, runs: list[Path]) -> list[Answer]:
         shared: The folder of public sets.
         runs: Folders with the report and the predictions of ``training.train_pair`` or ``training.train_judge``.
     """
-    holdouts = [json.loads((run / "report.json").read_text(encoding="utf-8"))["args"]["holdout"] for run in runs]
+    holdouts = [read_report(run)["args"]["holdout"] for run in runs]
 
     def unseen(pair: Pair) -> bool:
         names = {split(vars(pair), holdout) for holdout in holdouts} - {"train"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import torch
+
+from training.measure import read_report
 
 LICENCES = {
     "SciEntsBank, Beetle (SemEval-2013 Task 7)": "CC BY-SA 3.0",
@@ -59,7 +60,7 @@ def _word(value: object) -> str:
 
 def commands(module: str, runs: Iterable[Path], left_out: Collection[str]) -> list[str]:
     """Command lines of runs, each of which continued from the one before."""
-    return [command(module, json.loads((run / "report.json").read_text())["args"], left_out) for run in runs]
+    return [command(module, read_report(run)["args"], left_out) for run in runs]
 
 
 def provenance(pairs: Path, shared: Path) -> dict[str, object]:

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from grader.judge.adapter import CARD, FACTS, SHARDS, load_adapter
 from grader.judge.base import FILE, REPO_ID, SHA256
 from training.card import commands, provenance, quantise
+from training.measure import read_report
 
 PLACES = {"pairs", "pool", "model"}
 SHARD_BYTES = 15 * 2**20  # with its header a file stays under 16 MiB
@@ -83,14 +84,14 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     args = parser.parse_args()
     hashes = export(args.run, args.out)
-    report = json.loads((args.run / "report.json").read_text())
+    report = read_report(args.run)
     card = {
         "base": f"{REPO_ID}/{FILE}",
         "base_sha256": SHA256,
         "revision": load_adapter(args.out).digest,
         "sha256": hashes,
         "commands": commands("training.train_judge", [*([args.measured] if args.measured else []), args.run], PLACES),
-        "measured": args.measured and json.loads((args.measured / "report.json").read_text())["report"],
+        "measured": args.measured and read_report(args.measured)["report"],
         "update_error": round(error(args.run, args.out), 5),
         **provenance(args.pairs or Path(report["args"]["pairs"]), args.shared),
     }

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save
 
 from grader.e5 import MODEL_ID, SHA256, build_model
 from training.card import commands, provenance, quantise
+from training.measure import read_report
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     data = save({name: tensor.contiguous() for name, tensor in tensors.items()})
     (args.out / "pair.safetensors").write_bytes(data)
-    report = json.loads((args.run / "report.json").read_text())
+    report = read_report(args.run)
     card = {
         "base": MODEL_ID,
         "base_sha256": SHA256,
@@ -49,7 +50,7 @@ def main() -> None:
         "hidden": 384,
         "apart": report["args"]["apart"],
         "commands": commands("training.train_pair", [*args.after, args.run], {"pairs", "pool"}),
-        "measured": args.measured and json.loads((args.measured / "report.json").read_text())["report"],
+        "measured": args.measured and read_report(args.measured)["report"],
         **provenance(args.pairs, args.shared),
     }
     (args.out / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")

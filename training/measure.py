@@ -90,6 +90,11 @@ def _measure_answers(answers: list[tuple[dict, np.ndarray]]) -> dict[str, float]
     return out
 
 
+def read_report(run: Path) -> dict:
+    """What ``write_report`` wrote of a run: ``args`` and ``report``."""
+    return json.loads((run / "report.json").read_text(encoding="utf-8"))
+
+
 def write_report(
     out: Path, args: dict, sets: dict[str, list[dict]], guess: Callable[[list[dict]], list[np.ndarray]]
 ) -> dict[str, dict[str, float]]:

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
-from fakes import FakeGrader
+from fakes import QUIZ, FakeGrader
 
 from grader.batch import Journal, RayEngine, RaySettings, SubmissionFile
 from grader.batch.ray import _Actor, _marks, _packed, _read, _Refused, _unpacked
@@ -26,16 +26,6 @@ from grader.schema import Submission, Unscored
 
 HERE = Path(__file__).resolve().parent
 PYTHONPATH = f"{HERE.parents[1]}{os.pathsep}{HERE.parent}"
-QUIZ = """\
-schema: 1
-id: mini
-title: {en: "Mini", es: "Mini"}
-questions:
-  - id: q-1
-    type: free
-    prompt: {en: "Is it exact?", es: "¿Es exacta?"}
-    reference: {en: ["Yes, it is exact."], es: ["Sí, es exacta."]}
-"""
 ROWS, BATCH = 1_500, 20
 FAST_S, SLOW_S = 0.0, 0.01  # a row
 Run = subprocess.Popen[bytes]

@@ -12,21 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import QUIZ
 from limits import LIBC
 
 TESTS = Path(__file__).resolve().parents[1]
 ROWS = 1000  # four windows
-
-QUIZ = """\
-schema: 1
-id: mini
-title: {en: "Mini", es: "Mini"}
-questions:
-  - id: q-1
-    type: free
-    prompt: {en: "Is it exact?", es: "¿Es exacta?"}
-    reference: {en: ["Yes, it is exact."], es: ["Sí, es exacta."]}
-"""
 
 
 @pytest.fixture
