@@ -180,7 +180,7 @@ class LocalJudge:
             input_ids=packed.ids.to(device),
             position_ids=packed.positions.to(device),
             **{name: tensor.to(device) for name, tensor in self._seen(packed).items()},
-            past_key_values=known,
+            cache=known,
             use_cache=known is not None,
         ).last_hidden_state
         return out
@@ -204,7 +204,7 @@ class LocalJudge:
             return None
         if lang not in self._known:
             ids = torch.tensor([list(preface)], device=self._model.device)
-            self._known[lang] = self._model(input_ids=ids, use_cache=True).past_key_values
+            self._known[lang] = self._model(input_ids=ids, use_cache=True).cache
         return copy.deepcopy(self._known[lang])
 
 

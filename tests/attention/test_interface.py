@@ -88,7 +88,7 @@ def test_a_decoder_gives_the_same_at_once_and_from_its_cache(batch, padding):
     torch.testing.assert_close(model(ids, attention_mask=mask).last_hidden_state[mask.bool()], theirs, **CLOSE)
     if padding != "right":
         start = model(ids[:, :-2], attention_mask=mask[:, :-2], use_cache=True)
-        end = model(ids[:, -2:], attention_mask=mask, past_key_values=start.past_key_values).last_hidden_state
+        end = model(ids[:, -2:], attention_mask=mask, cache=start.cache).last_hidden_state
         whole = torch.empty(*ids.shape, 32)
         whole[:, :-2], whole[:, -2:] = start.last_hidden_state, end
         torch.testing.assert_close(whole[mask.bool()], theirs, **CLOSE)
