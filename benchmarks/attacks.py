@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
+from _labelled import read_labelled
 from _machine import machine
 
 from grader.attacks import Case, Labelled, Result, Row, attack, groups, make_cases, sample, table
@@ -26,7 +26,7 @@ from grader.judge.settings import choose_judge
 from grader.load import load_quiz, load_rubric
 from grader.records import to_record
 from grader.resources import bundled_quizzes, find_quiz, find_rubric
-from grader.schema import LANGS, Criterion, Misconception, Question, QuestionRubric, Quiz, Rubric, Verdict
+from grader.schema import Quiz, Rubric, Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "attacks.jsonl"
@@ -36,16 +36,12 @@ JUDGE_GOALS = GOALS | {"changed meaning": 0.05}
 
 def labelled_set(folder: Path) -> tuple[Quiz, Rubric, list[Labelled]]:
     """Questions with criteria, and answers that a person judged, as one quiz."""
-    questions, rubrics = [], {}
-    for row in yaml.safe_load((folder / "questions.yaml").read_text(encoding="utf-8")):
-        reference = {lang: tuple(texts) for lang, texts in row["reference"].items()}
-        questions.append(Question(row["id"], "free", row["prompt"], reference=reference))
-        criteria = tuple(Criterion(c["id"], float(c["points"]), c["statement"]) for c in row["criteria"])
-        beliefs = tuple(Misconception(m["id"], m["statement"]) for m in row.get("misconceptions", ()))
-        rubrics[row["id"]] = QuestionRubric(criteria, beliefs, sum(c.points for c in criteria))
-    rows = map(json.loads, (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines())
-    answers = [Labelled(row["question_id"], row["lang"], row["answer"], Verdict(row["verdict"])) for row in rows]
-    return Quiz(folder.name, {}, LANGS, tuple(questions), ""), Rubric(rubrics), answers
+    quiz, rubric, rows = read_labelled(folder / "questions.yaml", folder / "answers.jsonl")
+    return (
+        quiz,
+        rubric,
+        [Labelled(row["question_id"], row["lang"], row["answer"], Verdict(row["verdict"])) for row in rows],
+    )
 
 
 def courses(names: list[str], folder: Path | None) -> Iterator[tuple[Quiz, Rubric, list[Labelled]]]:
