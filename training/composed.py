@@ -2,7 +2,8 @@
 
 What is asserted decides, not how much is covered: a misconception added to a full answer makes it contradictory, a
 statement left out makes it partial, the words of all statements in any order say nothing, and neither an order to
-the grader nor a true remark about something else changes what the rest says.
+the grader nor a true remark about something else changes what the rest says. Whatever is contradicted by a small edit
+is restated by small edits as often.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from grader.match import CONTRADICTORY, CORRECT, IRRELEVANT, NON_DOMAIN, PARTIAL
+from training.openings import reopen
 from training.pairs import NOT_CORRECT, Pair
-from training.perturb import contradict
 from training.phrases import NOISE, ORDERS
+from training.preserve import near_copies, restate
 
 ADDED = 0.3  # share of the answers that an order or a remark is added to
-SALADS, ELSEWHERE = 2, 3  # answers a question and language
+SALADS, ELSEWHERE, RESTATED = 2, 3, 4  # answers a question and language
 OTHER = {"en": "es", "es": "en"}
 
 
@@ -74,6 +76,7 @@ def composed(questions: Sequence[dict], pairs: Sequence[Pair], source: str, seed
             yield from _stated(subject)
             yield from _edited(subject, lang, rng)
             yield from _misled(subject, own, rng)
+            yield from _restated(subject, own, rng)
             yield from _salads(subject, own, rng)
             yield from _elsewhere(subject, others, rng)
             yield from _added(own, lang, rng)
@@ -106,20 +109,30 @@ def _stated(of: Subject) -> Iterator[Pair]:
 
 
 def _edited(of: Subject, lang: str, rng: random.Random) -> Iterator[Pair]:
-    """One statement turned round among others that stand."""
+    """One statement turned round, or restated, among others that stand."""
     for index, (own, _) in enumerate(of.criteria):
-        for wrong in contradict(own, lang, rng, limit=2):
-            joined = " ".join(wrong if at == index else text for at, (text, _) in enumerate(of.criteria))
-            yield of.pair(wrong, own, CONTRADICTORY)
-            yield of.pair(joined, of.references, CONTRADICTORY)
-            yield of.pair(joined, own, CONTRADICTORY)
+        for copy, holds in near_copies(own, lang, rng, limit=2, question=of.prompt):
+            joined = " ".join(copy if at == index else text for at, (text, _) in enumerate(of.criteria))
+            verdict = CORRECT if holds else CONTRADICTORY
+            yield of.pair(copy, own, verdict)
+            yield of.pair(joined, of.references, verdict)
+            yield of.pair(joined, own, verdict)
     for reference in of.references:
-        for wrong in contradict(reference, lang, rng, limit=4):
-            yield of.pair(wrong, of.references, CONTRADICTORY)
+        for copy, holds in near_copies(reference, lang, rng, limit=4, question=of.prompt):
+            yield of.pair(copy, of.references, CORRECT if holds else CONTRADICTORY)
+        opened = reopen(reference, lang, rng, of.prompt)
+        if opened != reference:
+            yield of.pair(opened, of.references, CORRECT)
+    for own, _ in of.beliefs:
+        for copy, holds in near_copies(own, lang, rng, limit=1, question=of.prompt):
+            yield of.pair(copy, own, CORRECT if holds else CONTRADICTORY)
+            if holds:
+                yield of.pair(copy, of.references, CONTRADICTORY)
 
 
 def _misled(of: Subject, own: Sequence[Pair], rng: random.Random) -> Iterator[Pair]:
-    """Right answers with a misconception beside them, or one word turned round."""
+    """Right answers with a misconception beside them, or one word turned round, or restated."""
+    lang = of.base["lang"]
     for pair in own:
         if pair.kind != "reference" or pair.allowed != (CORRECT,):
             continue
@@ -127,8 +140,19 @@ def _misled(of: Subject, own: Sequence[Pair], rng: random.Random) -> Iterator[Pa
             parts = [pair.answer, rng.choice(of.beliefs)[0]]
             rng.shuffle(parts)
             yield of.pair(" ".join(parts), of.references, CONTRADICTORY)
-        for wrong in contradict(pair.answer, of.base["lang"], rng, limit=1):
-            yield of.pair(wrong, of.references, CONTRADICTORY)
+        for copy, holds in near_copies(pair.answer, lang, rng, limit=1, question=of.prompt):
+            yield of.pair(copy, of.references, CORRECT if holds else CONTRADICTORY)
+        opened = reopen(pair.answer, lang, rng, of.prompt)
+        if opened != pair.answer:
+            yield of.pair(opened, of.references, CORRECT)
+
+
+def _restated(of: Subject, own: Sequence[Pair], rng: random.Random) -> Iterator[Pair]:
+    """Answers that are not right, restated: the label stays."""
+    rest = [pair for pair in own if pair.kind == "reference" and pair.allowed in {(PARTIAL,), (CONTRADICTORY,)}]
+    for pair in rng.sample(rest, min(RESTATED, len(rest))):
+        for copy in restate(pair.answer, of.base["lang"], rng, limit=1, question=of.prompt):
+            yield of.pair(copy, of.references, *pair.allowed)
 
 
 def _salads(of: Subject, own: Sequence[Pair], rng: random.Random) -> Iterator[Pair]:

@@ -1,14 +1,18 @@
-"""Answers made from references: repeated, contradicted, from a neighbouring question, echoed, listed."""
+"""Answers made from references: repeated, restated, contradicted, from a neighbouring question, echoed, listed."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from grader.match import CONTRADICTORY, CORRECT, IRRELEVANT, NON_DOMAIN, PARTIAL
+from training.openings import reopen
 from training.pairs import FIVE_WAY, Pair
-from training.perturb import contradict, shuffled_keywords
+from training.perturb import shuffled_keywords
 from training.phrases import NOISE, NOTHING, ORDERS
+from training.preserve import near_copies, restate
+
+RESTATED = 3  # answers a question that are not right
 
 
 def synthetic(pairs: list[Pair], seed: int) -> Iterator[Pair]:
@@ -28,32 +32,46 @@ def synthetic(pairs: list[Pair], seed: int) -> Iterator[Pair]:
         neighbours.setdefault(module + members[0].lang, []).append(members[0])
     for (module, _), members in questions.items():
         first = members[0]
-        base = {
-            "lang": first.lang,
-            "source": first.source,
-            "group": first.group,
-            "module": first.module,
-            "kind": "synthetic",
-        }
-        references = sorted({statement for member in members for statement in member.statements})
-        for reference in references[:6]:
-            yield Pair(reference, first.question, tuple(references), (CORRECT,), **base)
-            for wrong in contradict(reference, first.lang, rng, limit=2):
-                yield Pair(wrong, first.question, (reference,), (CONTRADICTORY,), **base)
-            yield Pair(
-                shuffled_keywords(reference, rng), first.question, (reference,), (IRRELEVANT, NON_DOMAIN), **base
-            )
-        right = [member for member in members if member.allowed == (CORRECT,)]
-        for member in rng.sample(right, min(6, len(right))):
-            for wrong in contradict(member.answer, first.lang, rng, limit=1):
-                yield Pair(wrong, first.question, member.statements, (CONTRADICTORY,), **base)
-        yield Pair(first.question, first.question, tuple(references), (IRRELEVANT,), **base)
-        for phrase in rng.sample(NOTHING[first.lang], 4) + rng.sample(ORDERS[first.lang], 4):
-            yield Pair(phrase, first.question, tuple(references), (NON_DOMAIN,), **base)
-        for phrase, verdict in rng.sample(NOISE, 2):
-            yield Pair(phrase, first.question, tuple(references), FIVE_WAY[verdict], **base)
+        references = tuple(sorted({statement for member in members for statement in member.statements}))
+        yield from _from_references(first, references, rng)
+        yield from _from_answers(members, rng)
+        yield from _empty(first, references, rng)
         others = [other for other in neighbours[module + first.lang] if other.group != first.group]
         for other in rng.sample(others, min(4, len(others))):
-            yield Pair(
-                other.statements[0], first.question, tuple(references), (IRRELEVANT, PARTIAL, CONTRADICTORY), **base
-            )
+            yield _made(first, other.statements[0], references, IRRELEVANT, PARTIAL, CONTRADICTORY)
+
+
+def _made(of: Pair, answer: str, statements: tuple[str, ...], *allowed: int) -> Pair:
+    return Pair(answer, of.question, statements, allowed, of.lang, of.source, of.group, of.module, "synthetic")
+
+
+def _from_references(first: Pair, references: tuple[str, ...], rng: random.Random) -> Iterator[Pair]:
+    for reference in references[:6]:
+        yield _made(first, reference, references, CORRECT)
+        for copy, holds in near_copies(reference, first.lang, rng, limit=2, question=first.question):
+            yield _made(first, copy, (reference,), CORRECT if holds else CONTRADICTORY)
+        yield _made(first, shuffled_keywords(reference, rng), (reference,), IRRELEVANT, NON_DOMAIN)
+
+
+def _from_answers(members: Sequence[Pair], rng: random.Random) -> Iterator[Pair]:
+    """Right answers restated and contradicted, others restated: whose label stays."""
+    right = [member for member in members if member.allowed == (CORRECT,)]
+    for member in rng.sample(right, min(6, len(right))):
+        for copy, holds in near_copies(member.answer, member.lang, rng, limit=1, question=member.question):
+            yield _made(member, copy, member.statements, CORRECT if holds else CONTRADICTORY)
+        opened = reopen(member.answer, member.lang, rng, member.question)
+        if opened != member.answer:
+            yield _made(member, opened, member.statements, CORRECT)
+    rest = [member for member in members if CORRECT not in member.allowed and member.allowed != (NON_DOMAIN,)]
+    for member in rng.sample(rest, min(RESTATED, len(rest))):
+        for copy in restate(member.answer, member.lang, rng, limit=1, question=member.question):
+            yield _made(member, copy, member.statements, *member.allowed)
+
+
+def _empty(first: Pair, references: tuple[str, ...], rng: random.Random) -> Iterator[Pair]:
+    """The question itself, and answers with nothing to grade."""
+    yield _made(first, first.question, references, IRRELEVANT)
+    for phrase in rng.sample(NOTHING[first.lang], 4) + rng.sample(ORDERS[first.lang], 4):
+        yield _made(first, phrase, references, NON_DOMAIN)
+    for phrase, verdict in rng.sample(NOISE, 2):
+        yield _made(first, phrase, references, *FIVE_WAY[verdict])

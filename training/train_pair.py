@@ -203,6 +203,7 @@ def main() -> None:
     parser.add_argument("--replay", type=int, default=8000)
     parser.add_argument("--authored-repeat", type=int, default=1)
     parser.add_argument("--rdrop", type=float, default=0.0)
+    parser.add_argument("--dropout", type=float, default=0.1, help="0 is faster on a processor by a half")
     parser.add_argument("--spanish", type=float, default=0.3)
     parser.add_argument("--tokens", type=int, default=6144)
     parser.add_argument("--seed", type=int, default=0)
@@ -229,6 +230,9 @@ def main() -> None:
     data = Data(rows, tokenise, args.spanish, pack)
     model = PairModel(encoder, args.apart, args.prefix)
     adapt(model, args.method, args.rank)
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = args.dropout
     kept = {name for name, p in model.named_parameters() if p.requires_grad}  # frozen layers may come from --init
     for layer in encoder.encoder.layer[: args.frozen]:
         layer.requires_grad_(requires_grad=False)
