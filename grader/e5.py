@@ -254,18 +254,16 @@ def four_bit_embedding(checkpoint: Checkpoint) -> torch.nn.Module:
 
         scales: torch.Tensor
         packed: torch.Tensor
-        like: torch.Tensor
 
         def __init__(self, scales: torch.Tensor, packed: torch.Tensor) -> None:
             super().__init__()
             self.register_buffer("scales", scales, persistent=False)
             self.register_buffer("packed", packed, persistent=False)
-            self.register_buffer("like", torch.zeros(0), persistent=False)  # follows .to(dtype)
 
         def forward(self, ids: torch.Tensor) -> torch.Tensor:
             packed, scales = self.packed[ids], self.scales[ids]
             values = torch.cat((packed & 15, packed >> 4), dim=-1).float() - 8
-            return (values * scales[..., None].float()).flatten(-2).to(self.like.dtype)
+            return (values * scales[..., None].float()).flatten(-2)
 
     blocks = checkpoint.shape.hidden // BLOCK
     scales, packed = _blocks(checkpoint.tensors[WORD_EMBEDDINGS][1])

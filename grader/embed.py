@@ -32,10 +32,17 @@ class Embedder:
         model: The encoder.
         tokenizer: Of the encoder.
         attention: What it runs on.
+        placement: Where it computes, and how precisely.
     """
 
-    def __init__(self, model: Encoder, tokenizer: E5Tokenizer, attention: Attention = "sdpa") -> None:
-        self._model, self._tokenizer, self._attention = model, tokenizer, attention
+    def __init__(
+        self,
+        model: Encoder,
+        tokenizer: E5Tokenizer,
+        attention: Attention = "sdpa",
+        placement: Placement = Placement(),  # noqa: B008 -- frozen
+    ) -> None:
+        self._model, self._tokenizer, self._attention, self._products = model, tokenizer, attention, placement.products
         self._pack()
 
     def to(self, device: str) -> Embedder:
@@ -47,7 +54,7 @@ class Embedder:
     def _pack(self) -> None:
         from grader.packed import PackedEncoder
 
-        self._packed = PackedEncoder(self._model, self._attention)
+        self._packed = PackedEncoder(self._model, self._attention, self._products)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors (texts, 384); texts over 256 tokens are cut.
@@ -103,4 +110,4 @@ def _load(attention: Attention, placement: Placement) -> Embedder:
     from grader.e5 import load_tokenizer
     from grader.encoder import build_encoder
 
-    return Embedder(build_encoder().to(placement.device, placement.dtype), load_tokenizer(), attention)
+    return Embedder(build_encoder().to(placement.device), load_tokenizer(), attention, placement)

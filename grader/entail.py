@@ -108,7 +108,7 @@ class PairReader:
         placement: Placement = Placement(),  # noqa: B008 -- frozen
     ) -> None:
         self._encoder, self._head, self._tokenizer = encoder, head, tokenizer
-        self._apart, self._attention = apart, attention
+        self._apart, self._attention, self._products = apart, attention, placement.products
         self.revision = (f"{revision}+attention:ours" if attention == "ours" else revision) + placement.mark
         self._statements: dict[tuple[str, str], _Statement] = {}
         self._pack()
@@ -124,7 +124,7 @@ class PairReader:
     def _pack(self) -> None:
         from grader.packed import PackedEncoder
 
-        self._packed = PackedEncoder(self._encoder, self._attention)
+        self._packed = PackedEncoder(self._encoder, self._attention, self._products)
 
     def read(self, answer: str, question: str, statements: Sequence[str]) -> NDArray[np.float64]:
         """Read one case: probabilities (statements, 5) as :meth:`read_all` gives them."""
@@ -255,8 +255,7 @@ def load_reader(attention: Attention = "sdpa") -> PairReader:
 @cache
 def _load(attention: Attention, placement: Placement) -> PairReader:
     weights = read_pair_weights()
-    encoder = weights.encoder.to(placement.device, placement.dtype)
-    head = weights.head.to(placement.device, placement.dtype)
+    encoder, head = weights.encoder.to(placement.device), weights.head.to(placement.device)
     return PairReader(
         encoder, head, load_tokenizer(), weights.apart, weights.revision, attention=attention, placement=placement
     )

@@ -69,6 +69,14 @@ def loaded_by_reading() -> frozenset[str]:
     return frozenset(done.stdout.split())
 
 
+@pytest.fixture(scope="module")
+def single_precision() -> Iterator[None]:
+    """Compute in float32 whatever the machine multiplies."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADER_PRECISION", "float32")
+        yield
+
+
 @pytest.fixture(autouse=True, scope="session")
 def stay_on_this_machine() -> Iterator[None]:
     """Refuse connections and look-ups that leave this machine, and fail the run where code hid the refusal."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.usefixtures("single_precision")
 ROOT = Path(__file__).parents[1]
 ANSWER = "Each new block rescales the running max and denominator exactly, so the output is that of plain softmax."
 QUESTION = "Is FlashAttention an approximation?"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from grader import entail, packed
+from grader import entail, packed, placement
 from grader.e5 import build_model
 from grader.embed import load_embedder
 from grader.encoder import build_encoder
@@ -18,11 +18,11 @@ from grader.errors import ModelUnavailableError
 from grader.packing import Packing, batches
 from grader.pair_layout import lay_out_answer
 from grader.parallel import in_halves, in_parallel
-from grader.placement import find_placement
 
+pytestmark = pytest.mark.usefixtures("single_precision")
 WORDS = "the running maximum of each row is rescaled exactly y la caché no crece".split()
 QUESTIONS = ("Is it exact?", "")
-BFLOAT16_BOUND = 0.05  # of a probability
+BFLOAT16_BOUND = 0.02  # of a probability
 
 
 @pytest.fixture(autouse=True)
@@ -213,7 +213,7 @@ def placed(monkeypatch):
     def load(**variables: str) -> PairReader:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        return entail._load.__wrapped__("sdpa", find_placement())
+        return entail._load.__wrapped__("sdpa", placement.find_placement())
 
     return load
 
@@ -244,6 +244,13 @@ def test_bfloat16_reads_within_its_bound_alike_in_any_batch_and_is_named(cases, 
     assert 0 < np.abs(together - exact).max() < BFLOAT16_BOUND
     assert np.concatenate([reader.read_all([case])[0] for case in cases]).tobytes() == together.tobytes()
     assert reader.revision == f"{plain.revision}+bfloat16"
+
+
+@pytest.mark.parametrize(("has", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_the_hardware_says_the_precision_where_nobody_does(monkeypatch, has, precision):
+    monkeypatch.delenv("GRADER_PRECISION")
+    monkeypatch.setattr(placement, "_multiplies_bfloat16", lambda _device: has)
+    assert placement.find_placement().precision == precision
 
 
 @pytest.mark.gpu
