@@ -25,19 +25,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from grader.errors import ModelUnavailableError
+from grader.regression import LEAST, Array, Regression, logit
 from grader.schema import Verdict
 
 VERDICTS = tuple(Verdict)
 CORRECT, PARTIAL, CONTRADICTORY, IRRELEVANT, NON_DOMAIN = range(5)
 HALF = 0.5
-CLIP = 3.0  # standard deviations
-LEAST = 1e-5  # probability that a logarithm still sees
 LENGTH = 1  # place of the length among the surface features
 RULE_FILE = Path(__file__).parent / "weights" / "rule.json"
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -91,28 +88,6 @@ class Decision:
     met: tuple[bool, ...]
     misconceptions: tuple[float, ...]
     share: float
-
-
-class Regression:
-    """A fitted logistic regression: standardise, clip, multiply, soft-max.
-
-    Features are clipped at three standard deviations, so that an answer unlike any other cannot carry a sum away.
-
-    Args:
-        saved: ``mean``, ``scale`` (F,), ``weights`` (K, F) and ``bias`` (K,).
-    """
-
-    def __init__(self, saved: Mapping[str, Sequence[float]]) -> None:
-        self._mean, self._scale = np.array(saved["mean"]), np.array(saved["scale"])
-        self._weights, self._bias = np.array(saved["weights"]), np.array(saved["bias"])
-
-    def __call__(self, features: Array) -> Array:
-        """Class probabilities (K,) of one feature vector (F,)."""
-        # Sums in a fixed order: a matrix product's order may depend on its shape.
-        scores = (self._weights * ((features - self._mean) / self._scale).clip(-CLIP, CLIP)).sum(axis=1) + self._bias
-        exp = np.exp(scores - scores.max())
-        out: Array = exp / exp.sum()
-        return out
 
 
 @dataclass(frozen=True)
@@ -171,13 +146,6 @@ def parse_rule(saved: Mapping[str, Any], revision: str) -> Rule:
         judge=None if judge is None else parse_rule({"review_below": saved["review_below"], **judge}, revision),
         judge_weight=float(saved.get("judge_weight", HALF)),
     )
-
-
-def logit(p: Array) -> Array:
-    """Log odds of probabilities, kept finite."""
-    clipped = np.clip(p, LEAST, 1 - LEAST)
-    out: Array = np.log(clipped / (1 - clipped))
-    return out
 
 
 def best_reference(references: Array) -> Array:

@@ -29,16 +29,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from grader import guard
 from grader.entail import load_reader
 from grader.judge import JudgeFailure, LocalJudge
-from grader.match import (
-    CLIP,
-    CONTRADICTORY,
-    CORRECT,
-    HALF,
-    LEAST,
-    reference_features,
-    rubric_features,
-    statement_features,
-)
+from grader.match import CONTRADICTORY, CORRECT, HALF, reference_features, rubric_features, statement_features
+from grader.regression import CLIP, LEAST
 from training.answers import SOURCES, Answer, held_out, read
 from training.pairs import FIVE_WAY
 from training.phrases import NOISE
