@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--after", type=Path, nargs="*", default=[], help="runs that this one continued, first to last")
     parser.add_argument("--measured", type=Path, help="which of them held questions out, and was measured on those")
+    parser.add_argument("--onto", type=Path, help="card of the shipped weights that the first of them started from")
     parser.add_argument("--pairs", type=Path, required=True)
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -43,14 +44,16 @@ def main() -> None:
     data = save({name: tensor.contiguous() for name, tensor in tensors.items()})
     (args.out / "pair.safetensors").write_bytes(data)
     report = read_report(args.run)
+    before = json.loads(args.onto.read_text()) if args.onto else {"commands": [], "measured": None}
     card = {
         "base": MODEL_ID,
         "base_sha256": SHA256,
         "sha256": hashlib.sha256(data).hexdigest(),
         "hidden": 384,
         "apart": report["args"]["apart"],
-        "commands": commands("training.train_pair", [*args.after, args.run], {"pairs", "pool"}),
-        "measured": args.measured and read_report(args.measured)["report"],
+        "commands": [*before["commands"], *commands("training.train_pair", [*args.after, args.run], {"pairs", "pool"})],
+        "continues": args.onto and {"sha256": before["sha256"], "pairs_sha256": before["pairs_sha256"]},
+        "measured": read_report(args.measured)["report"] if args.measured else before["measured"],
         **provenance(args.pairs, args.shared),
     }
     (args.out / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")

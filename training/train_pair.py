@@ -28,6 +28,8 @@ from training.loss import label_targets, mixed_loss
 from training.measure import predict, write_report
 from training.schedule import factor
 
+SHIPPED = "shipped"
+
 
 class PairModel(nn.Module):
     """Encoder and head.
@@ -87,9 +89,15 @@ def adapt(model: PairModel, method: str, rank: int) -> None:
 
 
 def load_state(path: str) -> dict[str, torch.Tensor]:
-    """Trained tensors that an earlier run saved, in single precision."""
+    """Trained tensors that an earlier run saved, or those of the weights that ship, in single precision."""
     from safetensors.torch import load_file
 
+    if path == SHIPPED:
+        from grader.pair_weights import read_pair_weights
+
+        weights = read_pair_weights()
+        parts = {"encoder": weights.encoder, "head": weights.head}
+        return {f"{part}.{name}": p.detach() for part, of in parts.items() for name, p in of.named_parameters()}
     return {name: tensor.float() for name, tensor in load_file(path).items()}
 
 
@@ -207,7 +215,7 @@ def main() -> None:
     parser.add_argument("--spanish", type=float, default=0.3)
     parser.add_argument("--tokens", type=int, default=6144)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--init", default="", help="start from this state and skip stage 1")
+    parser.add_argument("--init", default="", help=f"start from this state, or {SHIPPED}, and skip stage 1")
     parser.add_argument("--frozen", type=int, default=0, help="lower layers that do not train")
     parser.add_argument("--save-stage1", default="")
     parser.add_argument("--pool", default="", help="pairs without labels")
