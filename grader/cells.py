@@ -1,6 +1,11 @@
 """Grade records as spreadsheet cells, and back.
 
 A cell that a spreadsheet would take for a formula gets a leading apostrophe; numbers are left alone.
+
+That protects cells that are read as they were written, separated by commas. A spreadsheet whose language separates by
+semicolons, opening the file without asking, cuts inside texts too: ``so;=1+1`` becomes two cells, the second a formula.
+Apostrophes inside texts would prevent that, but other readers would take them for the learner's. Import such a file
+as comma-separated, or write another format.
 """
 
 from __future__ import annotations
@@ -46,14 +51,17 @@ def from_cells(cells: Mapping[str, str]) -> Record:
     return {name: _value(name, cell) for name, cell in cells.items() if name in ALL_FIELDS and not _absent(name, cell)}
 
 
-def _cell(name: str, value: object) -> str:
+def to_cell(value: object) -> str:
+    """Lay a text, a number or a flag out as a cell; ``None`` is empty."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if name in _NESTED:
-        return dump_json(value)
     return neutralise(value) if isinstance(value, str) else str(value)
+
+
+def _cell(name: str, value: object) -> str:
+    return dump_json(value) if name in _NESTED and value is not None else to_cell(value)
 
 
 def _absent(name: str, cell: str) -> bool:

@@ -52,6 +52,9 @@ def grade(submission: Submission, question: Question, lang: Lang, receipt: str) 
 def picks(question: Question, answer: str | tuple[str, ...]) -> frozenset[int]:
     """Read which choices an answer names.
 
+    A number alone is a position first: where the choices are numbers themselves, it is the text of a choice only if it
+    is no position.
+
     Args:
         question: A choice question.
         answer: ``"2,3"``, a choice's own text in any of the quiz's languages, or a tuple of either.
@@ -63,7 +66,7 @@ def picks(question: Question, answer: str | tuple[str, ...]) -> frozenset[int]:
         UnreadableChoiceError: Something in it is neither a position nor a choice's text.
     """
     if isinstance(answer, str):
-        whole = _by_text(question, answer)
+        whole = _by_number(question, answer.strip()) or _by_text(question, answer)
         if whole:
             return frozenset({whole})
         parts: Iterable[str] = re.split(r"[,;\s]+", answer.strip().strip("[](){}"))
@@ -73,15 +76,17 @@ def picks(question: Question, answer: str | tuple[str, ...]) -> frozenset[int]:
 
 
 def _position(question: Question, part: str) -> int:
-    text = part.strip().strip("\"'.)(")
-    if re.fullmatch(r"[0-9]{1,4}", text) and 1 <= int(text) <= len(question.choices):
-        return int(text)
-    found = _by_text(question, part)
+    found = _by_number(question, part.strip().strip("\"'.)(")) or _by_text(question, part)
     if found is None:
         raise UnreadableChoiceError(
             f"{part.strip()[:60]!r} is not a choice of {question.id}: it has 1 to {len(question.choices)}"
         )
     return found
+
+
+def _by_number(question: Question, text: str) -> int | None:
+    known = re.fullmatch(r"[0-9]{1,4}", text) and 1 <= int(text) <= len(question.choices)
+    return int(text) if known else None
 
 
 def _by_text(question: Question, text: str) -> int | None:

@@ -16,6 +16,19 @@ _OPENING: dict[Verdict, dict[Lang, str]] = {
     Verdict.IRRELEVANT: {"en": "This does not answer the question.", "es": "Esto no responde a la pregunta."},
     Verdict.NON_DOMAIN: {"en": "There is nothing to grade yet.", "es": "Todavía no hay nada que corregir."},
 }
+# Where no misconception tells what is wrong: which unmet criterion it is about, or how to find it.
+_CONTRADICTED: dict[Lang, tuple[str, str, str]] = {
+    "en": (
+        "Something here contradicts the right answer. Compare yours with the explanation: negations, numbers, causes.",
+        "Something here seems to contradict the point that is missing.",
+        "Something here seems to contradict one of the points that are missing.",
+    ),
+    "es": (
+        "Algo contradice la respuesta correcta. Compara la tuya con la explicación: negaciones, números, causas.",
+        "Hay algo que parece contradecir el punto que falta.",
+        "Hay algo que parece contradecir uno de los puntos que faltan.",
+    ),
+}
 _MISSING: dict[Lang, str] = {"en": "Missing:", "es": "Falta:"}
 _ORDERS: dict[Lang, str] = {
     "en": "Sentences addressed to the grader were left out; a person will look at this answer.",
@@ -32,7 +45,7 @@ _CHOICE: dict[Verdict, dict[Lang, str]] = {
 def for_free(
     verdict: Verdict, lang: Lang, *, missing: Sequence[str], corrections: Sequence[str], orders: bool = False
 ) -> str:
-    """Say what was right, what is missing and what to mend.
+    """Say what was right, what is missing and what to mend; of a blank answer nothing that would give it away.
 
     Args:
         verdict: Of the answer.
@@ -41,8 +54,11 @@ def for_free(
         corrections: Feedback of the misconceptions asserted.
         orders: Whether the answer addressed the grader.
     """
-    parts = [_OPENING[verdict][lang], *corrections]
-    if missing and verdict is not Verdict.CORRECT:
+    opening = _OPENING[verdict][lang]
+    if verdict is Verdict.CONTRADICTORY and not any(text.strip() for text in corrections):
+        opening = _CONTRADICTED[lang][min(len(missing), 2)]
+    parts = [opening, *corrections]
+    if missing and verdict not in {Verdict.CORRECT, Verdict.NON_DOMAIN}:
         parts += [_MISSING[lang], *missing]
     if orders:
         parts.append(_ORDERS[lang])

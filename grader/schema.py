@@ -211,7 +211,7 @@ class CriterionGrade:
     Args:
         id: The criterion's id.
         met: Whether its points were given.
-        points: Points given, 0 to the criterion's points.
+        points: Its share of the question's points; 0 where it is not met.
         probability: That the answer expresses the criterion, 0 to 1.
         evidence: Where it does; ``None`` where it does not.
     """

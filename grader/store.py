@@ -19,7 +19,7 @@ from typing import cast
 
 from grader.errors import GraderError
 from grader.records import Record, dump_json
-from grader.schema import Lang
+from grader.schema import LANGS, Lang
 
 BUSY_TIMEOUT_S = 10.0
 
@@ -55,7 +55,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 
 class StoreError(GraderError):
-    """The database cannot be used; the message names the file and says what to do."""
+    """The database, or a row of it, cannot be used; the message says which and, where it can, what to do."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,11 @@ class Store:
         return cursor.rowcount == 1
 
     def attempts(self, learner: str, quiz: str | None = None) -> tuple[Attempt, ...]:
-        """List a learner's attempts, oldest first, of one quiz or of all."""
+        """List a learner's attempts, oldest first, of one quiz or of all.
+
+        Raises:
+            StoreError: A row is damaged.
+        """
         with self._connected() as connection:
             rows = connection.execute(
                 """SELECT a.id, a.learner, a.quiz, a.question, a.lang, a.answer, a.time, g.record
@@ -159,7 +163,7 @@ class Store:
                 WHERE a.learner = :learner AND (:quiz IS NULL OR a.quiz = :quiz) ORDER BY a.id""",
                 {"learner": learner, "quiz": quiz},
             ).fetchall()
-        return tuple(_attempt(row) for row in rows)
+        return tuple(self._attempt(row) for row in rows)
 
     def ungraded(self, learner: str, quiz: str | None = None) -> tuple[Attempt, ...]:
         """List a learner's attempts that have no grade yet, oldest first."""
@@ -178,12 +182,34 @@ class Store:
             )
 
     def reviews(self, attempt: int) -> tuple[Review, ...]:
-        """List the reviews of an attempt, oldest first."""
+        """List the reviews of an attempt, oldest first.
+
+        Raises:
+            StoreError: A row is damaged.
+        """
         with self._connected() as connection:
             rows = connection.execute(
                 "SELECT attempt, reviewer, record, time FROM reviews WHERE attempt = ? ORDER BY id", (attempt,)
             ).fetchall()
-        return tuple(Review(row[0], row[1], json.loads(row[2]), datetime.fromisoformat(row[3])) for row in rows)
+        return tuple(self._review(row) for row in rows)
+
+    def _attempt(self, row: tuple[int, str, str, str, str, str, str, str | None]) -> Attempt:
+        number, learner, quiz, question, lang, answer, time, record = row
+        with self._read(number):
+            graded = None if record is None else _record(record)
+            return Attempt(number, learner, quiz, question, _lang(lang), answer, datetime.fromisoformat(time), graded)
+
+    def _review(self, row: tuple[int, str, str, str]) -> Review:
+        number, reviewer, record, time = row
+        with self._read(number):
+            return Review(number, reviewer, _record(record), datetime.fromisoformat(time))
+
+    @contextmanager
+    def _read(self, attempt: int) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"{self.path}: what is stored of attempt {attempt} is damaged ({error})") from error
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         for number, statements in enumerate(MIGRATIONS, start=1):
@@ -230,10 +256,18 @@ def _advice(error: sqlite3.Error | OSError) -> str:
     return "cannot be opened or written; set GRADER_DB to a file in a folder that you can write to"
 
 
-def _attempt(row: tuple[int, str, str, str, str, str, str, str | None]) -> Attempt:
-    number, learner, quiz, question, lang, answer, time, record = row
-    graded = None if record is None else json.loads(record)
-    return Attempt(number, learner, quiz, question, cast("Lang", lang), answer, datetime.fromisoformat(time), graded)
+def _record(text: str) -> Record:
+    record = json.loads(text)
+    if not isinstance(record, dict):
+        raise ValueError(f"{text[:60]!r} is not a record")  # noqa: TRY004 -- one error type for a damaged row
+    return record
+
+
+def _lang(text: str) -> Lang:
+    for lang in LANGS:
+        if text == lang:
+            return lang
+    raise ValueError(f"{text!r} is none of {', '.join(LANGS)}")
 
 
 def _now() -> str:

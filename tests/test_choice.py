@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,14 @@ def test_a_choice_is_named_by_its_text_in_any_language(lang):
         assert picks(MULTIPLE, text[lang]) == picks(MULTIPLE, f"  {text[lang].upper()}\n") == {position}
     assert picks(MULTIPLE, (MULTIPLE.choices[1]["en"], MULTIPLE.choices[2]["es"])) == {2, 3}
     assert picks(SINGLE, "8×") == {3}
+
+
+@pytest.mark.parametrize(
+    ("answer", "position"), [("1", 1), (" 2 ", 2), (("1",), 1), (("3",), 3), ("8", 3), (("8",), 3)]
+)
+def test_a_number_alone_is_a_position_before_it_is_a_text(answer, position):
+    numbers = replace(_question("single", 3, (1,)), choices=tuple({"en": text} for text in ("2", "1", "8")))
+    assert picks(numbers, answer) == {position}
 
 
 @pytest.mark.parametrize("answer", ["", "  ", (), ("", " ")])

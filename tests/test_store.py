@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,33 @@ def test_a_review_stands_beside_the_grade(store):
     (review,) = store.reviews(number)
     assert (review.reviewer, review.record) == ("teacher", {"points": 0.5})
     assert store.attempts("ana")[0].record == RECORD
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE grades SET record = '{\"status\": gra'",
+        "UPDATE grades SET record = 'null'",
+        "UPDATE attempts SET time = 'yesterday'",
+        "UPDATE attempts SET lang = 'fr'",
+    ],
+)
+def test_a_damaged_row_is_named(store, damage):
+    number = store.add_attempt("ana", "quiz", "q", "en", "a")
+    store.add_grade(number, RECORD)
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute(damage)
+    with pytest.raises(StoreError, match=rf"grader\.db: what is stored of attempt {number} is damaged"):
+        store.attempts("ana")
+
+
+def test_a_damaged_review_is_named(store):
+    number = store.add_attempt("ana", "quiz", "q", "en", "a")
+    store.add_review(number, "teacher", RECORD)
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE reviews SET record = '{'")
+    with pytest.raises(StoreError, match="is damaged"):
+        store.reviews(number)
 
 
 def test_a_grade_or_review_of_nothing_is_refused(store):

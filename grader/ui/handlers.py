@@ -48,7 +48,7 @@ class Handlers:
         """Show the page where the learner left it, or the first question in the browser's own language."""
         header = request.headers.get("accept-language")
         here = read_place(place, self.library, lang=accepted_lang(header))
-        shown = self._show(learner, here, drafts)
+        shown = self._show(learner, here, drafts, checking=True)
         return {
             self.parts.lang: here.lang,
             self.parts.quiz: self._quiz_menu(here),
@@ -111,7 +111,8 @@ class Handlers:
             self.study.record(token, here.quiz, here.question, here.lang, answer)
         except StoreError as error:
             return self._failed(here, "store_failed", error)
-        return {**self._show(token, replace(here, retry=False), drafts), self.parts.kept.learner: token}
+        shown = self._show(token, replace(here, retry=False), drafts, checking=True)
+        return {**shown, self.parts.kept.learner: token}
 
     def settle(self, learner: object, place: object) -> Update:
         """Grade whatever of this learner's has no grade yet.
@@ -137,7 +138,7 @@ class Handlers:
     def refresh(self, learner: object, place: object, drafts: object) -> Update:
         """Draw what came of answers at the place on the screen; what is typed or picked there stays."""
         here = read_place(place, self.library)
-        update = _keep_values(self._show(learner, here, drafts, checking=False), self.desk)
+        update = _keep_values(self._show(learner, here, drafts), self.desk)
         for settled in (self.parts.kept.learner, self.parts.kept.place, self.desk.notice):
             update.pop(settled, None)
         return update
@@ -151,17 +152,18 @@ class Handlers:
         try:
             attempts = () if token is None else self.study.store.attempts(token)
             works = {} if token is None else self.study.works(token, here.quiz)
+            shown = results(here.lang, self.library.courses[here.quiz], works, attempts)
         except StoreError as error:
             return self._failed(here, "store_failed", error)
-        return {self.parts.results: results(here.lang, self.library.courses[here.quiz], works, attempts)}
+        return {self.parts.results: shown}
 
-    def _show(self, learner: object, place: Place, drafts: object, *, checking: bool = True) -> Update:
+    def _show(self, learner: object, place: Place, drafts: object, *, checking: bool = False) -> Update:
         token = read_token(learner)
         try:
             works = {} if token is None or not place.quiz else self.study.works(token, place.quiz)
+            screen = build_screen(self.library, place, works, drafts, checking=checking)
         except StoreError as error:
             return self._failed(place, "store_failed", error)
-        screen = build_screen(self.library, place, works, drafts, checking=checking)
         fresh = {self.parts.kept.learner: new_token()} if token is None else {}
         return {**fresh, self.parts.kept.place: place.store(), **self._screen(screen)}
 
@@ -179,7 +181,7 @@ class Handlers:
             desk.multiple: gr.update(visible=screen.kind == "multiple", choices=choices, value=multiple),
             desk.notice: NOTHING,
             desk.outcome: screen.outcome,
-            desk.retry: gr.update(visible=screen.mode == "done"),
+            desk.retry: gr.update(visible=screen.has_retry),
             desk.previous: gr.update(visible=screen.mode != "empty", interactive=screen.has_previous),
             desk.next: gr.update(
                 visible=screen.mode != "empty",

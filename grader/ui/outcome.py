@@ -17,12 +17,14 @@ from grader.ui.texts import number, say
 from grader.ui.view import VERDICT_ICONS, Shown, state_of
 
 EARLIER_SHOWN = 10
+# What an outcome says to the instructor, and the text that says it to the learner.
+_REASONS = {"the answer is not written in a language of this quiz": "unscored_foreign"}
 _CERTAIN = 0.995
 _HIGH = 0.85
 _MIDDLE = 0.65
 
 
-def outcome_card(shown: Shown, earlier: Sequence[Attempt], *, checking: bool = True) -> Html:
+def outcome_card(shown: Shown, earlier: Sequence[Attempt], *, checking: bool = False) -> Html:
     """Show the outcome of an attempt, with earlier attempts folded away below.
 
     Args:
@@ -100,7 +102,8 @@ def _graded_head(shown: Shown, grade: Grade, state: str) -> Html:
 
 def _unscored_head(lang: Lang, outcome: Unscored) -> Html:
     line = tag("header", badge(lang, "unscored"), class_="verdict-line")
-    reason = tag("p", outcome.reason, class_="reason") if outcome.reason else NOTHING
+    key = _REASONS.get(outcome.reason)
+    reason = tag("p", say(lang, key), class_="reason") if key else NOTHING
     return join([line, tag("p", say(lang, "unscored_why"), class_="feedback"), reason])
 
 

@@ -23,7 +23,10 @@ def criteria_lists(shown: Shown, grade: Grade) -> Html:
         _point(shown, _sign(shown.lang, "evidence", index, criterion.evidence), criterion.id, criterion.points)
         for index, criterion in enumerate(met, start=1)
     ]
-    unsaid = [_point(shown, icon("half"), criterion.id, None) for criterion in missing]
+    unsaid = [
+        _point(shown, icon("half"), criterion.id, _worth(shown, criterion.id, grade.max_points))
+        for criterion in missing
+    ]
     columns = [
         tag("div", tag("h3", say(shown.lang, key)), tag("ul", *items), class_=f"points-list {kind}")
         for key, kind, items in (("met_title", "is-met", said), ("missing_title", "is-missing", unsaid))
@@ -32,20 +35,25 @@ def criteria_lists(shown: Shown, grade: Grade) -> Html:
     return tag("div", *columns, class_="points-lists") if columns else NOTHING
 
 
-def _point(shown: Shown, sign: Html, criterion_id: str, given: float | None) -> Html:
-    statement, worth = _statement(shown, criterion_id)
-    points = worth if given is None else given
+def _point(shown: Shown, sign: Html, criterion_id: str, points: float) -> Html:
     weight = tag("small", say(shown.lang, "points_each", points=number(shown.lang, points))) if points else NOTHING
-    return tag("li", sign, tag("span", statement), weight)
+    return tag("li", sign, tag("span", _statement(shown, criterion_id)), weight)
 
 
-def _statement(shown: Shown, criterion_id: str) -> tuple[str, float]:
+def _worth(shown: Shown, criterion_id: str, max_points: float) -> float:
+    """Scale a criterion's points to the question's, as those given are; 0 for what stands for the references."""
+    rubric = shown.course.rubric_of(shown.question)
+    points = {} if rubric is None else {criterion.id: criterion.points for criterion in rubric.criteria}
+    return points[criterion_id] * max_points / sum(points.values()) if criterion_id in points else 0.0
+
+
+def _statement(shown: Shown, criterion_id: str) -> str:
     rubric = shown.course.rubric_of(shown.question)
     for criterion in () if rubric is None else rubric.criteria:
         if criterion.id == criterion_id:
-            return localise(criterion.statement, shown.text_lang), criterion.points
+            return localise(criterion.statement, shown.text_lang)
     references = shown.question.reference.get(shown.text_lang, ())
-    return (references[0] if references else criterion_id), 0.0
+    return references[0] if references else criterion_id
 
 
 def misconceptions(shown: Shown, grade: Grade) -> Html:
@@ -77,6 +85,7 @@ def without_lists(shown: Shown, grade: Grade) -> str:
     listed = [] if rubric is None else [criterion.statement for criterion in rubric.criteria]
     listed += [] if rubric is None else [belief.feedback for belief in rubric.misconceptions]
     feedback = grade.feedback.replace(_LISTED, "")
-    for text in (local[grade.lang] for local in listed if local.get(grade.lang)):
+    texts = {local[grade.lang] for local in listed if local.get(grade.lang)}
+    for text in sorted(texts, key=len, reverse=True):  # one may begin another
         feedback = feedback.replace(text, _LISTED)
     return " ".join(_LABELLED.sub("", feedback).split())

@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from grader.cells import neutralise
+from grader.cells import to_cell
 from grader.schema import Grade, Lang, Question
 from grader.store import Attempt
 from grader.ui.library import Course, localise
@@ -66,16 +66,8 @@ def write_csv(attempts: Iterable[Attempt]) -> str:
             "lang": attempt.lang,
             "answer": attempt.answer.replace("\x00", ""),
         }
-        writer.writerow([_cell(known.get(column, record.get(column))) for column in CSV_COLUMNS])
+        writer.writerow([to_cell(known.get(column, record.get(column))) for column in CSV_COLUMNS])
     return buffer.getvalue()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return neutralise(value) if isinstance(value, str) else str(value)
 
 
 def _totals(lang: Lang, course: Course, works: Mapping[str, Work]) -> Html:

@@ -30,6 +30,7 @@ class Screen:
         choices: (text, position) of each choice; the browser learns positions, never keys.
         draft: What the learner had typed or picked here.
         outcome: The latest attempt's outcome, or earlier attempts beside an open input.
+        has_retry: Whether the question can be opened for another attempt.
         has_previous: Whether there is a question before this one.
         has_next: Whether there is a question after this one.
     """
@@ -41,12 +42,13 @@ class Screen:
     choices: tuple[tuple[str, str], ...] = ()
     draft: Draft = ""
     outcome: Html = NOTHING
+    has_retry: bool = False
     has_previous: bool = False
     has_next: bool = False
 
 
 def build_screen(
-    library: Library, place: Place, works: Mapping[str, Work], drafts: object, *, checking: bool = True
+    library: Library, place: Place, works: Mapping[str, Work], drafts: object, *, checking: bool = False
 ) -> Screen:
     """Draw a place.
 
@@ -65,25 +67,25 @@ def build_screen(
     draft = read_draft(drafts, place.quiz, question)
     if place.retry and work is not None and not draft:
         draft = _sent(question, work)
+    mode = _mode(work, retry=place.retry)
     return Screen(
-        mode=_mode(work, retry=place.retry),
+        mode=mode,
         nav=navigation(place.lang, course, works, question.id),
         question=question_card(place.lang, course, question),
         kind=question.type,
         choices=_choices(course, question, place),
         draft=draft,
         outcome=_outcome(place, course, question, work, checking=checking),
+        has_retry=mode == "done" or (mode == "pending" and not checking),
         has_previous=question != course.quiz.questions[0],
         has_next=question != course.quiz.questions[-1],
     )
 
 
 def _mode(work: Work | None, *, retry: bool) -> Mode:
-    if work is None:
+    if work is None or retry:
         return "open"
-    if work.latest.record is None:
-        return "pending"
-    return "open" if retry else "done"
+    return "pending" if work.latest.record is None else "done"
 
 
 def _choices(course: Course, question: Question, place: Place) -> tuple[tuple[str, str], ...]:
@@ -100,6 +102,6 @@ def _outcome(place: Place, course: Course, question: Question, work: Work | None
     if work is None:
         return NOTHING
     shown = Shown(place.lang, course, question, work.latest)
-    if place.retry and work.latest.record is not None:
+    if place.retry:
         return earlier_attempts(shown, work.attempts)
     return outcome_card(shown, work.attempts[:-1], checking=checking)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from grader.records import from_record, to_record
 from grader.schema import Grade, Lang, Outcome, Question, Submission
-from grader.store import Attempt, Store
+from grader.store import Attempt, Store, StoreError
 from grader.ui.library import Library
 
 ANSWER_LIMIT = 4_000
@@ -102,10 +102,11 @@ class Study:
         given, trouble = 0, None
         for attempt in self.store.ungraded(learner):
             course = self.library.courses.get(attempt.quiz)
-            if course is None or course.quiz.question(attempt.question) is None:
+            question = None if course is None else course.quiz.question(attempt.question)
+            if question is None:
                 continue
             try:
-                given += self._grade(attempt)
+                given += self._grade(attempt, question)
             except Exception as error:  # noqa: BLE001 -- see above; the caller reports it
                 trouble = trouble or error
         return Settled(given, trouble)
@@ -117,11 +118,11 @@ class Study:
             collected.setdefault(attempt.question, []).append(attempt)
         return {question: Work(tuple(attempts)) for question, attempts in collected.items()}
 
-    def _grade(self, attempt: Attempt) -> bool:
+    def _grade(self, attempt: Attempt, question: Question) -> bool:
         submission = Submission(
             submission_id=str(attempt.id),
             question_id=attempt.question,
-            answer=attempt.answer,
+            answer=attempt.answer if question.type == "free" else tuple(attempt.answer.split(",")),
             lang=attempt.lang,
         )
         outcome = self.library.grade(attempt.quiz, submission).result()
@@ -129,8 +130,17 @@ class Study:
 
 
 def outcome_of(attempt: Attempt) -> Outcome | None:
-    """Read an attempt's outcome; ``None`` while it is not graded."""
-    return None if attempt.record is None else from_record(attempt.record)
+    """Read an attempt's outcome; ``None`` while it is not graded.
+
+    Raises:
+        StoreError: Its record is damaged.
+    """
+    if attempt.record is None:
+        return None
+    try:
+        return from_record(attempt.record)
+    except ValueError as error:
+        raise StoreError(f"attempt {attempt.id}: its stored grade is damaged ({error})") from error
 
 
 def _score(attempt: Attempt) -> float:

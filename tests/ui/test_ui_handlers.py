@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import fields
 
 import pytest
@@ -66,6 +68,34 @@ def test_a_missing_model_leaves_the_answer_saved_and_says_so(library, tmp_path):
     late = handlers.refresh(token, PLACE, {})
     assert "Pendiente de nota" in late["outcome"]
     assert "notice" not in late
+
+
+def test_a_missing_model_leaves_a_way_to_try_again(library, tmp_path):
+    def refuse(_quiz: object, _rubric: object) -> None:
+        raise ModelUnavailableError("no weights")
+
+    study = Study(Library(library.courses.values(), open_grader=refuse), Store(tmp_path / "grader.db"))
+    handlers, token = handlers_over(study), new_token()
+    assert not handlers.submit(token, PLACE, {}, "identidad", None, [])["retry"]["visible"]
+    handlers.settle(token, PLACE)
+    assert handlers.refresh(token, PLACE, {})["retry"]["visible"]
+    assert handlers.step_back(token, PLACE | {"question": "q-multiple"}, {})["retry"]["visible"]
+    again = handlers.retry(token, PLACE, {})
+    assert again["answer_box"]["visible"]
+    assert again["text"]["value"] == "identidad"
+
+
+@pytest.mark.parametrize("record", ['{"status": gra', '{"status": "graded"}'])
+def test_a_damaged_grade_is_a_trouble_like_others(study, record, capsys):
+    handlers, token = handlers_over(study), new_token()
+    handlers.submit(token, PLACE, {}, "identidad", None, [])
+    handlers.settle(token, PLACE)
+    with closing(sqlite3.connect(study.store.path)) as connection, connection:
+        connection.execute("UPDATE grades SET record = ?", [record])
+    assert handlers.refresh(token, PLACE, {}) == {}
+    for update in (handlers.step_on(token, PLACE, {}), handlers.show_results(token, PLACE)):
+        assert "ni leer" in update["notice"]
+    assert "damaged" in capsys.readouterr().out
 
 
 def test_a_refused_answer_changes_nothing_else(study):

@@ -14,13 +14,14 @@ import pytest
 from ui_fakes import CANARY, FakeGrader, open_fake, write_quiz
 
 from grader.errors import ModelUnavailableError
-from grader.schema import Outcome, Quiz, Rubric, Submission
+from grader.intake import Intake
+from grader.schema import Outcome, Question, Quiz, Rubric, Submission, Verdict
 from grader.store import Store
 from grader.ui.api import API_ANSWER_LIMIT, RequestError, grade_answer, list_quizzes
-from grader.ui.library import Library, read_library
+from grader.ui.library import Course, Library, read_library
 from grader.ui.results import results, write_csv
 from grader.ui.server import default_quizzes
-from grader.ui.study import Study
+from grader.ui.study import Study, read_answer
 
 QUIZ = "demo-attention"
 
@@ -67,6 +68,28 @@ def test_an_answer_that_breaks_the_grader_holds_up_no_other(library, tmp_path):
     done = study.settle("ana")
     assert (done.given, type(done.trouble)) == (1, ZeroDivisionError)
     assert [attempt.answer for attempt in study.store.ungraded("ana")] == ["poison"]
+
+
+def test_choices_that_are_numbers_are_graded_by_the_position_picked(tmp_path):
+    question = Question(
+        "q", "single", {"en": "How many?"}, choices=tuple({"en": n} for n in ("2", "1", "4")), answer=(1,)
+    )
+    quiz = Quiz("numbers", {"en": "Numbers"}, ("en",), (question,), "digest")
+    seen = []
+
+    class ByKey:
+        def __init__(self, quiz: Quiz, rubric: Rubric) -> None:
+            self.intake = Intake(quiz, rubric)
+
+        def grade(self, submissions: Sequence[Submission]) -> list[Outcome]:
+            seen.extend(submission.answer for submission in submissions)
+            return [self.intake.take(submission) for submission in submissions]
+
+    study = Study(Library([Course(quiz, Rubric())], open_grader=ByKey), Store(tmp_path / "grader.db"))
+    study.record("ana", "numbers", "q", "en", read_answer(question, "1"))
+    study.settle("ana")
+    assert seen == [("1",)]
+    assert study.works("ana", "numbers")["q"].best.verdict is Verdict.CORRECT
 
 
 def test_two_visits_at_once_leave_one_grade(study):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from grader import ui
-from grader.schema import LANGS
+from grader.feedback import for_free
+from grader.schema import LANGS, Verdict
 from grader.ui.texts import LANG_NAMES, TEXTS, number, say
 
 SOURCES = "".join(path.read_text(encoding="utf-8") for path in Path(ui.__file__).parent.glob("*.py"))
@@ -36,6 +37,15 @@ def test_no_text_is_left_over(key):
     family = re.sub(r"_(correct|partial|contradictory|irrelevant|non_domain|unscored|pending)$", "_{", key)
     family = re.sub(r"^type_.*", "type_{", family)
     assert f'"{key}"' in SOURCES.replace(f'    "{key}":', "") or f'f"{family}' in SOURCES
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_one_thing_has_one_name(lang):
+    said = " ".join(
+        [*TEXTS[lang].values(), for_free(Verdict.IRRELEVANT, lang, missing=[], corrections=[], orders=True)]
+    )
+    assert "calificador" not in said
+    assert lang == "en" or said.count("corrector") == 2
 
 
 def test_a_missing_value_is_an_error():

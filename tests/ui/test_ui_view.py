@@ -10,11 +10,14 @@ import pytest
 from ui_fakes import CANARY, open_fake
 
 from grader.errors import Fault
-from grader.records import to_record
-from grader.schema import Submission
+from grader.feedback import for_free
+from grader.intake import Intake
+from grader.records import from_record, to_record
+from grader.schema import Criterion, CriterionGrade, QuestionRubric, Rubric, Submission, Verdict
 from grader.store import Attempt
 from grader.ui.outcome import outcome_card
 from grader.ui.place import Place
+from grader.ui.points import criteria_lists, without_lists
 from grader.ui.screen import build_screen
 from grader.ui.study import Work
 from grader.ui.view import Shown, faults, footer, masthead, navigation, notice, question_card
@@ -30,8 +33,14 @@ def attempt(course, question: str, answer: str, number: int = 1, *, graded: bool
     return Attempt(number, "learner", course.quiz.id, question, "en", answer, datetime(2030, 1, 2, tzinfo=UTC), record)
 
 
+def shown_with(course, rubric: QuestionRubric) -> Shown:
+    """Show an attempt at the free question under another rubric."""
+    other = replace(course, rubric=Rubric({"q-free": rubric}))
+    return Shown("en", other, course.quiz.question("q-free"), attempt(course, "q-free", "identity"))
+
+
 def card(
-    course, question: str, answer: str, *, lang="en", graded: bool = True, earlier=(), checking: bool = True
+    course, question: str, answer: str, *, lang="en", graded: bool = True, earlier=(), checking: bool = False
 ) -> str:
     asked = course.quiz.question(question)
     shown = Shown(lang, course, asked, attempt(course, question, answer, graded=graded))
@@ -88,7 +97,7 @@ def test_the_outcome_follows_the_language(course):
         "2 de 3 puntos",
         "canary-identity-es",
         "canary-explanation-free-es",
-        "Lo que faltó",
+        "Lo que falta",
     ):
         assert text in made
 
@@ -128,7 +137,7 @@ def test_choices_show_the_key_beside_the_pick(course, answer, states, verdict):
 def test_a_card_says_that_a_judge_checked_it_only_where_one_did(course, status, shown):
     made = attempt(course, "q-free", "identity")
     note = {"name": "<b>h</b>:m", "status": status, "reason": "it is down"}
-    for lang, words in (("en", "checked by a judge"), ("es", "revisada por un juez")):
+    for lang, words in (("en", "checked by a judge"), ("es", "revisada por un modelo juez")):
         for record in (made.record, made.record | {"judge": note}):
             asked = Shown(lang, course, course.quiz.question("q-free"), replace(made, record=record))
             assert (words in outcome_card(asked, ())) == (shown and "judge" in record)
@@ -144,6 +153,24 @@ def test_feedback_repeats_nothing_that_the_lists_say(course):
     assert '<p class="feedback" lang="en">Close. A person will look.</p>' in outcome_card(shown, ())
 
 
+def test_feedback_loses_whole_statements_where_one_begins_another(course):
+    short = Criterion("short", 1, {"en": "Rows sum to one"})
+    long = Criterion("long", 1, {"en": "Rows sum to one over the visible keys"})
+    shown = shown_with(course, QuestionRubric((short, long), (), 2.0))
+    said = for_free(Verdict.PARTIAL, "en", missing=[short.statement["en"], long.statement["en"]], corrections=[])
+    grade = replace(from_record(shown.attempt.record), feedback=said)
+    assert without_lists(shown, grade) == "Right as far as it goes, but not complete."
+
+
+def test_points_given_and_missing_are_on_the_scale_of_the_question(course):
+    criteria = tuple(Criterion(name, 1, {"en": name}) for name in ("identity", "rounding"))
+    shown = shown_with(course, QuestionRubric(criteria, (), 10.0))
+    grade = replace(from_record(shown.attempt.record), points=5.0, max_points=10.0)
+    met = CriterionGrade("identity", met=True, points=5.0, probability=0.9, evidence=None)
+    grade = replace(grade, criteria=(met, replace(met, id="rounding", met=False, points=0.0)))
+    assert re.findall(r"<small>([^<]+)</small>", criteria_lists(shown, grade)) == ["5 p.", "5 p."]
+
+
 def test_doubt_is_said_in_words(course):
     assert "Quite sure" in card(course, "q-free", "identity")
     assert "A person should look" in card(course, "q-free", "unsure identity")
@@ -153,14 +180,26 @@ def test_doubt_is_said_in_words(course):
 def test_an_answer_without_a_grade_is_no_zero(course):
     made = card(course, "q-free", "unscorable")
     assert "Not scored" in made
-    assert "nobody can tell" in made
+    assert "nobody can tell" not in made
     assert "points</span>" not in made
 
 
+@pytest.mark.parametrize(
+    ("lang", "told"), [("en", "a language of this quiz"), ("es", "un idioma de este cuestionario")]
+)
+def test_an_answer_in_another_language_is_told_so_in_the_learners(course, lang, told):
+    asked = course.quiz.question("q-free")
+    outcome = Intake(course.quiz, course.rubric).take(Submission("1", "q-free", "Это тождество", lang="en"))
+    made = replace(attempt(course, "q-free", "Это тождество", graded=False), record=to_record(outcome))
+    card = outcome_card(Shown(lang, course, asked, made), ())
+    assert told in card
+    assert outcome.reason not in card
+
+
 def test_a_grade_that_is_awaited_or_late(course):
-    assert "Checking your answer" in card(course, "q-free", "x", graded=False)
-    late = card(course, "q-free", "x", graded=False, checking=False)
-    assert "next visit" in late
+    assert "Checking your answer" in card(course, "q-free", "x", graded=False, checking=True)
+    late = card(course, "q-free", "x", graded=False)
+    assert "try again" in late
     assert "spinner" not in late
 
 
@@ -171,6 +210,16 @@ def test_another_try_starts_from_the_last_answer(library, course):
     assert (screen.mode, screen.draft) == ("open", "second")
     assert "Earlier attempts (2)" in screen.outcome
     assert build_screen(library, place, works, {"demo-attention/q-free": "half typed"}).draft == "half typed"
+
+
+def test_an_answer_that_never_gets_its_grade_locks_nobody_out(library, course):
+    works = {"q-free": Work((attempt(course, "q-free", "first", graded=False),))}
+    place = Place("en", course.quiz.id, "q-free")
+    assert not build_screen(library, place, works, {}, checking=True).has_retry
+    assert build_screen(library, place, works, {}).has_retry
+    again = build_screen(library, replace(place, retry=True), works, {})
+    assert (again.mode, again.draft, again.has_retry) == ("open", "first", False)
+    assert "Earlier attempts (1)" in again.outcome
 
 
 def test_the_navigation_counts_and_names_states(course):
