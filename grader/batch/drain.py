@@ -62,6 +62,7 @@ class Drain:
             yield
         finally:
             self._busy = False
+            signal.setitimer(signal.ITIMER_REAL, 0)  # the grace is for windows, not for the tidying up after them
         if self._requested:
             raise Interrupted(self._requested)
 

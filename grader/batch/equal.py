@@ -21,7 +21,7 @@ class GradedOnce:
     answers that only normalise to the same text do not have the same grade. What differs is the submission's id.
 
     Args:
-        grader: Grades what is new, sorted by question.
+        grader: Grades what is new, sorted by question, which is also the order in which a judge's budget is spent.
         kept: Grades remembered, above zero; the least recently used goes first.
     """
 

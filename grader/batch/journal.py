@@ -180,12 +180,14 @@ class Journal:
             self._db.execute("VACUUM")
 
     def close(self) -> None:
-        """Let go of the file, and remove it where it says nothing."""
-        with suppress(sqlite3.DatabaseError):
-            if not self.rows and self.output_sha256 is None:
-                self._db.execute("PRAGMA journal_mode = DELETE")  # a later owner's log has the same name as ours
-                self.path.unlink(missing_ok=True)
-        self._db.close()
+        """Let go of the file, and remove it where it says nothing; a second time does nothing."""
+        try:
+            with suppress(sqlite3.DatabaseError, JournalError, OSError):  # what cannot be read or removed stays
+                if not self.rows and self.output_sha256 is None:
+                    self._db.execute("PRAGMA journal_mode = DELETE")  # a later owner's log has the same name as ours
+                    self.path.unlink(missing_ok=True)
+        finally:
+            self._db.close()
 
     def _prepare(self) -> None:
         with self._errors():
@@ -203,7 +205,7 @@ class Journal:
 
     def _check_inode(self, inode: int) -> None:
         """See that the last owner did not just remove the file that we have opened."""
-        if not self.path.exists() or self.path.stat().st_ino != inode:
+        if _inode(self.path) != inode:
             raise JournalError(f"{self.path}: {_IN_USE}")
 
     def _clear(self) -> None:
@@ -245,11 +247,22 @@ def _journal_path(target: Path) -> Path:
 
 
 def _create(path: Path) -> int:
-    """Make the file where it is missing, and give its inode."""
+    """Make the file where it is missing, and give its inode.
+
+    Raises:
+        JournalError: The folder cannot be written, or the last owner removes the file meanwhile.
+    """
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
     except FileExistsError:
         pass  # of an earlier run, or of one that is under way
     except OSError as error:
         raise JournalError(f"{path}: cannot write in {path.parent}: {error.strerror}") from error
-    return path.stat().st_ino
+    return _inode(path)
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        raise JournalError(f"{path}: {_IN_USE}") from None

@@ -56,11 +56,14 @@ def labels_needed(max_error: float, chance: float = CHANCE) -> int:
         chance: Probability of breaking the promise that is allowed.
 
     Raises:
-        GraderError: The error is not between 0 and 1.
+        GraderError: The error is not between 0 and 1, or so near 0 that the labels cannot be counted.
     """
     if not 0 < max_error < 1:
         raise GraderError(f"the error to promise must be above 0 and below 1, got {max_error!r}")
-    return math.ceil(math.log(chance) / math.log1p(-max_error))
+    needed = math.log(chance) / math.log1p(-max_error)
+    if math.isinf(needed):
+        raise GraderError(f"no number of labels can promise so small an error, got {max_error!r}")
+    return math.ceil(needed)
 
 
 def lowest_error(labels: int) -> float:

@@ -36,8 +36,8 @@ class Bench:
         identity: Everything about the judge that decides a verdict, for the receipt.
         load: Gives the judge; called once, when the first answer comes.
         when: Which answers it is asked about.
-        max_calls: Answers that it is asked about at most; ``None`` for no limit. Counted in the order of the
-            answers, so that neither threads nor kept replies decide who gets the last call.
+        max_calls: Answers that it is asked about at most; ``None`` for no limit. Counted in the order in which the
+            cases come, so that neither threads nor kept replies decide who gets the last call.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -83,7 +84,9 @@ def open_bench(settings: JudgeSettings, attention: Attention = "sdpa") -> Bench:
     from grader.judge.remote import RemoteJudge
 
     judge = RemoteJudge.open(settings.name, settings.model, cache=user_cache_path("grader") / "judge" / "replies.db")
-    return Bench(judge.name, judge.identity, lambda: judge, when=settings.when, max_calls=settings.max_calls)
+    bench = Bench(judge.name, judge.identity, lambda: judge, when=settings.when, max_calls=settings.max_calls)
+    weakref.finalize(bench, judge.close)  # a grader keeps its bench as long as it lives, often as long as the process
+    return bench
 
 
 @cache

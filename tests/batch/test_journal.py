@@ -6,6 +6,8 @@ import os
 import signal
 import sqlite3
 import time
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from fakes import make_grade
@@ -61,6 +63,50 @@ def test_a_second_owner_is_refused_until_the_first_lets_go(target):
 def test_a_journal_that_says_nothing_is_removed(target, tmp_path):
     Journal(target).close()
     assert not list(tmp_path.iterdir())
+
+
+def test_closing_lets_go_of_a_journal_that_cannot_be_read_and_keeps_it(target, filled):
+    journal = Journal(target)
+    journal._db.execute("DROP TABLE outcomes")
+    journal.close()
+    journal.close()
+    assert filled.exists()
+    with sqlite3.connect(filled, timeout=0) as database:  # nobody holds it any more
+        database.execute("BEGIN IMMEDIATE")
+    database.close()
+
+
+def test_closing_does_not_mask_why_the_run_ended(target):
+    journal = Journal(target)
+    journal._db.execute("DROP TABLE outcomes")
+    with pytest.raises(KeyError, match="first"), journal:
+        raise KeyError("first")
+
+
+def test_closing_lets_go_of_a_journal_that_cannot_be_removed(target, monkeypatch):
+    def refuse(*_args: object, **_options: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    journal = Journal(target)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        journal.close()
+    Journal(target).close()
+
+
+@pytest.mark.parametrize("kept", [0, 1], ids=["made", "opened"])
+def test_a_file_that_its_last_owner_removes_meanwhile_is_in_use(target, monkeypatch, kept):
+    """The path is looked at once when the file is made, and again once it is open."""
+    stat, looks = Path.stat, iter(range(9))
+
+    def vanish(path: Path, **options: bool) -> os.stat_result:
+        if path.name == ".g.jsonl.journal" and next(looks) == kept:
+            path.unlink()
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", vanish)
+    with pytest.raises(GraderError, match="another run is writing"):
+        Journal(target)
 
 
 def test_a_finished_journal_keeps_settings_and_the_hash_but_no_rows(target, tmp_path):
@@ -156,6 +202,23 @@ def test_a_window_that_takes_too_long_or_a_second_signal_is_not_waited_for(grace
     with Drain(grace_s) as drain, pytest.raises(Interrupted):
         stop_in_window(drain, numbers, linger_s=30)
     assert not hasattr(drain, "finished")
+
+
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGTERM, signal.SIGTERM]], ids=["once", "twice"])
+def test_tidying_up_after_a_window_is_not_broken_off(numbers):
+    tidied = False
+
+    def run() -> None:
+        nonlocal tidied
+        try:
+            stop_in_window(drain, numbers)
+        finally:
+            time.sleep(0.2)  # longer than the grace
+            tidied = True
+
+    with Drain(0.05) as drain, pytest.raises(Interrupted):
+        run()
+    assert tidied
 
 
 def test_the_signals_are_given_back_and_ignored_ones_stay_ignored():

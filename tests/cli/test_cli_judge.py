@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 
 import pytest
 from fakes import FakeGrader, make_grade
 
 from grader.grade import Grader
-from grader.judge import JudgeSettings
+from grader.judge import JudgeSettings, RemoteJudge, open_bench
 from grader.schema import JudgeNote
 
 GRADE = ("grade", "--question", "q-1", "an answer")
@@ -102,3 +103,16 @@ def test_a_server_that_is_not_there_ends_the_command(run, monkeypatch, quiz):
     found = run(*GRADE, "--quiz", quiz, "--judge", "http://127.0.0.1:9")
     assert found.exit_code == 2
     assert "no judge at http://127.0.0.1:9/v1" in found.stderr
+
+
+def test_the_connection_to_a_server_is_closed_with_what_asks_it(monkeypatch):
+    judge, closed = RemoteJudge("http://127.0.0.1:9", "m"), []
+    monkeypatch.setattr(RemoteJudge, "open", lambda *_args, **_options: judge)
+    monkeypatch.setattr("grader.judge.transport.Transport.close", lambda _connection: closed.append(True))
+    bench = open_bench(JudgeSettings("http://127.0.0.1:9"))
+    gc.collect()
+    assert bench.name == "127.0.0.1:9:m"
+    assert not closed
+    del bench
+    gc.collect()
+    assert closed == [True]

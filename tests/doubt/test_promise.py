@@ -81,6 +81,12 @@ def test_an_error_outside_of_0_to_1_is_refused(max_error):
         promise([0.9] * 1000, [True] * 1000, max_error)
 
 
+def test_an_error_too_small_for_any_number_of_labels_is_refused():
+    assert labels_needed(1e-300) > 10**300
+    with pytest.raises(GraderError, match="no number of labels can promise so small an error, got 1e-310"):
+        labels_needed(1e-310)
+
+
 @pytest.mark.parametrize(("hits", "trials", "rate"), [(0, 45, 0.05), (3, 100, 0.1), (40, 1000, 0.05), (7, 7, 0.5)])
 def test_the_binomial_tail_equals_scipy(hits, trials, rate):
     assert _binomial_tail(hits, trials, rate) == pytest.approx(stats.binom.cdf(hits, trials, rate))
