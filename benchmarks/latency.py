@@ -8,6 +8,7 @@ The peer in the same run is the time that ``grader.embed`` takes for the same te
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import json
 import statistics
@@ -38,7 +39,8 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Grade, time, print."""
+    """Grade, time, print, and add the result to ``benchmarks/results``."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     path = find_quiz("phase-27-modern-attention")
     quiz = load_quiz(path)
     found = find_rubric(path, quiz.id)

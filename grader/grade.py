@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from grader import surface
+from grader import language, surface
 from grader.doubt import Doubt, basis_of, grader_name, load_doubt
 from grader.entail import Case
 from grader.free import Decided, FreeWriter
@@ -171,6 +171,7 @@ class Grader:
             confidence,
             needs_review=confidence < self._review_below(part)
             or answer.screened.orders
+            or not language.fits(answer.screened.text, answer.lang)
             or (judged is not None and judged.failed),
             receipt=make_receipt(self._quiz, self._rubric, answer.submission, answer.lang, models),
             judge=judged.note if judged else None,

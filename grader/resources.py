@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import re
 from pathlib import Path
 
@@ -30,8 +31,11 @@ def find_quiz(name_or_path: str | Path) -> Path:
     for path in candidates:
         if _holds_a_file(path):
             return path
-    known = ", ".join(quiz.stem for quiz in bundled_quizzes())
-    raise GraderError(f"no quiz {name[:200]!r}: give the path of a YAML file, or one of {known}")
+    known = [quiz.stem for quiz in bundled_quizzes()]
+    near = difflib.get_close_matches(name[:200], known, n=1)
+    wrong = f"{name[:200]!r} is a folder" if _is_folder(Path(name_or_path)) else f"no quiz {name[:200]!r}"
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise GraderError(f"{wrong}: give the path of a YAML file, or one of {', '.join(known)}{hint}")
 
 
 def find_rubric(quiz_path: Path, quiz_id: str) -> Path | None:
@@ -63,6 +67,12 @@ def _first_file(folders: list[Path], name: str) -> Path | None:
 def _holds_a_file(path: Path) -> bool:
     with contextlib.suppress(OSError, ValueError):  # a name that no file system would take names no file
         return path.exists() and not path.is_dir()
+    return False
+
+
+def _is_folder(path: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return path.is_dir()
     return False
 
 

@@ -35,6 +35,16 @@ def test_an_unknown_quiz_is_answered_with_what_there_is(name, tmp_path, monkeypa
     assert len(str(caught.value)) < 500
 
 
+def test_a_misspelt_quiz_is_answered_with_the_nearest():
+    with pytest.raises(GraderError, match="did you mean 'phase-27-modern-attention'\\?"):
+        find_quiz("phase-27-modern-atention")
+
+
+def test_a_folder_is_called_one(tmp_path):
+    with pytest.raises(GraderError, match=r"is a folder: give the path of a YAML file, or one of phase-27"):
+        find_quiz(tmp_path)
+
+
 @pytest.mark.parametrize("folder", ["rubrics", "../rubrics", "../../rubrics"])
 def test_a_rubric_near_its_quiz_comes_before_the_bundled_one(tmp_path, folder):
     quiz = tmp_path / "data" / "quizzes" / "own.yaml"

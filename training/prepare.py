@@ -5,10 +5,10 @@ python -m training.prepare ../shared/data pairs.jsonl.gz pool.jsonl.gz
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
 import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -61,8 +61,13 @@ def build(shared: Path, own: Path, seed: int = 0) -> tuple[list[Pair], dict[str,
 
 
 def main() -> None:
-    shared, out, pool = map(Path, sys.argv[1:])
-    pairs, spanish = build(shared, Path(__file__).parent / "authored")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("shared", type=Path, help="folder of the public sets: asag, nli, indomain")
+    parser.add_argument("pairs", type=Path, help="the gzipped JSON Lines of pairs to write")
+    parser.add_argument("pool", type=Path, help="the gzipped JSON Lines of pairs without a label to write")
+    asked = parser.parse_args()
+    out, pool = asked.pairs, asked.pool
+    pairs, spanish = build(asked.shared, Path(__file__).parent / "authored")
     with gzip.open(out, "wt", encoding="utf-8") as lines:
         for pair in pairs:
             row = asdict(pair)

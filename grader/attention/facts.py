@@ -43,7 +43,7 @@ def run_facts(ids: Iterable[str] | None = None, device: Device = "cpu") -> tuple
     names = tuple(FACTS) if ids is None else tuple(ids)
     unknown = [name for name in names if name not in FACTS]
     if unknown:
-        raise ArgumentError(f"ids: must be among {', '.join(FACTS)}; got {', '.join(unknown)}")
+        raise ArgumentError(f"no fact {unknown[0]!r}; there are {', '.join(FACTS)}")
     return tuple(FACTS[name](device) for name in names)
 
 

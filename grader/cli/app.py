@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 CALLER_MISTAKE = 2
+_PYDANTIC = "Value error, "  # what typer's checker puts before its own sentence
 CLOSED_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
 
 
@@ -45,6 +46,9 @@ class GuardedGroup(TyperGroup):
                 sys.stdout.flush()
                 raise
             sys.stdout.flush()
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix(_PYDANTIC)
+            raise
         except GraderError as error:
             print_error(str(error))
             raise typer.Exit(CALLER_MISTAKE) from error

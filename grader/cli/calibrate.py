@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader.cli.console import print_json, results
-from grader.cli.doubt import CalibrationOption
 from grader.cli.evaluate import GradesArgument
-from grader.cli.options import JsonOption, JudgeOption, TierOption
+from grader.cli.options import JsonOption, JudgeOption, Tier
 from grader.errors import GraderError
 
 if TYPE_CHECKING:
@@ -20,6 +19,11 @@ if TYPE_CHECKING:
 ClassLabelsOption = Annotated[
     str, typer.Option("--labels", metavar="FILE", help="Right verdicts, one a submission; - reads standard input.")
 ]
+GradedTierOption = Annotated[Tier, typer.Option("--tier", help="Models that the grades were made with.")]
+GradedCalibrationOption = Annotated[
+    Path | None,
+    typer.Option("--calibration", metavar="FILE", help="That the grades were made with; what ships unless named."),
+]
 CalibrationOutOption = Annotated[Path, typer.Option("--out", metavar="CALIBRATION", help="The file to make.")]
 
 
@@ -28,9 +32,9 @@ def calibrate(
     *,
     labels: ClassLabelsOption,
     out: CalibrationOutOption,
-    tier: TierOption = "embedded",
+    tier: GradedTierOption = "embedded",
     judge: JudgeOption = "none",
-    calibration: CalibrationOption = None,
+    calibration: GradedCalibrationOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fit confidence to a class's own labels, for batch --calibration.

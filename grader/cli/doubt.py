@@ -12,7 +12,14 @@ from grader.cli.console import print_note
 if TYPE_CHECKING:
     from grader.doubt import Doubt, Part, Promise
     from grader.judge import JudgeSettings
-    from grader.schema import Quiz, Rubric
+    from grader.schema import Lang, Quiz, Rubric
+
+
+def _check_max_error(value: float | None) -> float | None:
+    if value is not None and not 0 < value < 1:
+        raise typer.BadParameter(f"must be above 0 and below 1, got {value:g}")
+    return value
+
 
 CalibrationOption = Annotated[
     Path | None,
@@ -23,6 +30,7 @@ MaxErrorOption = Annotated[
     typer.Option(
         "--max-error",
         metavar="E",
+        callback=_check_max_error,
         help="Send to review whatever cannot be graded with at most this share of wrong verdicts.",
     ),
 ]
@@ -35,6 +43,7 @@ def open_doubt(
     judge: JudgeSettings | None = None,
     calibration: Path | None,
     max_error: float | None,
+    lang: Lang | None = None,
 ) -> Doubt:
     """Load a calibration and, where an error is wanted, say on standard error what it keeps.
 
@@ -44,6 +53,7 @@ def open_doubt(
         judge: Asked too.
         calibration: File, or what ships.
         max_error: Wanted share of wrong verdicts among the answers kept.
+        lang: Of all that is going to be graded; ``None`` where it may be any.
 
     Raises:
         GraderError: The file cannot be used, or its labels are too few to promise this.
@@ -55,7 +65,8 @@ def open_doubt(
         return doubt
     doubt = doubt.with_max_error(max_error, parts_of(*course, _ways(judge)))
     for part, found in doubt.promises.items():
-        print_note(_explained(part, found))
+        if lang is None or lang in part:
+            print_note(_explained(part, found))
     return doubt
 
 

@@ -32,7 +32,8 @@ RayNumGpusOption = Annotated[
     float | None, typer.Option("--ray-num-gpus", metavar="X", min=0, help="GPUs, or the share of one, for each grader.")
 ]
 RayBatchSizeOption = Annotated[
-    int | None, typer.Option("--ray-batch-size", metavar="N", min=1, help="Rows that a grader takes at a time; 256.")
+    int | None,
+    typer.Option("--ray-batch-size", metavar="N", min=1, help="Rows that a grader takes at a time; 256 unless named."),
 ]
 
 

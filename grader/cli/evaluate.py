@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -14,7 +15,9 @@ from grader.errors import GraderError
 GradesArgument = Annotated[
     str, typer.Argument(metavar="GRADES", help="Grades as JSON Lines, CSV or Parquet; - reads standard input.")
 ]
-LabelsFileOption = Annotated[str, typer.Option("--labels", metavar="FILE", help="Gold labels, one a submission.")]
+LabelsFileOption = Annotated[
+    str, typer.Option("--labels", metavar="FILE", help="Gold labels, one a submission; - reads standard input.")
+]
 
 
 def evaluate(grades: GradesArgument, *, labels: LabelsFileOption, as_json: JsonOption = False) -> None:
@@ -25,7 +28,14 @@ def evaluate(grades: GradesArgument, *, labels: LabelsFileOption, as_json: JsonO
 
     if grades == labels == "-":
         raise GraderError("GRADES and --labels cannot both be standard input")
-    evaluation = compare(read_grades(grades), read_labels(labels))
+    outcomes = read_grades(grades)
+    first, gold = next(outcomes), read_labels(labels)
+    evaluation = compare(chain((first,), outcomes), gold)
+    if evaluation.labels_without_grade == evaluation.labels:
+        raise GraderError(
+            f"no graded answer has a label: the ids do not match; the first of {grades} is {first.submission_id!r},"
+            f" of {labels} {gold[0].submission_id!r}"
+        )
     if evaluation.overall is None:
         raise GraderError(
             f"no graded answer has a label: {evaluation.labels:,} labels, {evaluation.unscored:,} of them unscored,"

@@ -26,6 +26,7 @@ from grader.cli.options import (
 )
 from grader.errors import GraderError
 from grader.judge.settings import choose_judge
+from grader.language import detect
 from grader.plain import clean, clean_line
 from grader.schema import Grade, Lang, LocalText, QuestionRubric, Submission, Unscored, Verdict
 
@@ -83,8 +84,12 @@ def grade(
     asked = choose_judge(judge, when=judge_when, max_calls=judge_max_calls, model=judge_model)
     course, rubric = load_course(quiz, rubrics)
     _require_question(course, question)
-    submission = Submission("answer", question, _read_answer(answer), lang)
-    doubt = open_doubt((course, rubric), tier=tier, judge=asked, calibration=calibration, max_error=max_error)
+    text = _read_answer(answer)
+    submission = Submission("answer", question, text, lang)
+    written = lang if lang in course.langs else detect(text, course.langs)
+    doubt = open_doubt(
+        (course, rubric), tier=tier, judge=asked, calibration=calibration, max_error=max_error, lang=written
+    )
     from grader.records import to_record
 
     grader = open_grader(course, rubric, tier=tier, attention=attention, doubt=doubt, judge=asked)

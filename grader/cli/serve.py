@@ -22,7 +22,7 @@ HostOption = Annotated[str, typer.Option("--host", help="Address to listen on.")
 PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")]
 ApiOption = Annotated[
     bool,
-    typer.Option("--api", help="Offer grading and the list of quizzes to programs as MCP tools too (grader[mcp])."),
+    typer.Option("--api", help="Offer grading and the list of quizzes to programs as MCP tools too (grader\\[mcp])."),
 ]
 MaxWaitingOption = Annotated[
     int, typer.Option("--max-waiting", metavar="N", min=1, help="Answers that may wait for a grade; more are refused.")

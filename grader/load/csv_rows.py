@@ -42,7 +42,7 @@ def csv_rows(source: Source, columns: Columns) -> Iterator[Row]:
             problem = f"{len(cells)} cells under a header of {len(header)}"
         known = cells[:sure] if problem else cells
         if not problem and any("\ud800" <= char <= "\udfff" for cell in cells for char in cell):
-            problem = "not UTF-8"
+            problem = "not UTF-8; save it as CSV UTF-8"
         yield Row(source.name, record.line, dict(zip(header, known, strict=False)), problem)
 
 
@@ -107,7 +107,9 @@ def _read_header(lines: _Lines, columns: Columns) -> tuple[list[str], str]:
 
 
 def _split(text: str, delimiter: str) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader([text], delimiter=delimiter, strict=True))]
+    """Split a header into column names, in small letters unless that would repeat another's name."""
+    names = [cell.strip() for cell in next(csv.reader([text], delimiter=delimiter, strict=True))]
+    return [name if name.lower() in names else name.lower() for name in names]
 
 
 def _read_record(lines: _Lines, delimiter: str) -> _Record | None:

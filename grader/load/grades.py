@@ -30,6 +30,8 @@ def read_grades(source: str | Path) -> Iterator[Outcome]:
 def _outcome(row: Row) -> Outcome:
     if row.problem:
         _refuse(row, row.problem)
+    if "status" not in row.fields:
+        _refuse(row, "has no status; is this a file of submissions?")
     # only a CSV row has a text there, and only its cells are quoted against spreadsheets
     cells = {key: value for key, value in row.fields.items() if isinstance(value, str)}
     try:

@@ -13,7 +13,7 @@ from grader.errors import Fault, FileFaultsError
 from grader.load.faults import shown, suggestion
 from grader.load.rows import Row, read_rows
 from grader.load.sources import Format
-from grader.load.submissions import SUBMISSION_ID, first_present, readable_id
+from grader.load.submissions import SUBMISSION_ID, first_present, primary_subtag, readable_id
 from grader.schema import LANGS, GoldLabel, Lang, ThreeWay, TwoWay, Verdict
 
 MAX_FAULTS = 200
@@ -94,7 +94,7 @@ def _label(row: Row, lines: Mapping[str, int]) -> GoldLabel:
     return GoldLabel(
         submission_id=submission_id,
         question_id=_id(("question_id",), fields) if first_present(fields, ("question_id",)) is not None else None,
-        lang=_one_of(_LANGS, ("lang",), fields),
+        lang=_one_of(_LANGS, ("lang",), {"lang": primary_subtag(fields.get("lang"))}),
         verdict=verdict,
         label_3way=label_3way,
         label_2way=label_2way,

@@ -11,12 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from grader.load.sources import Format, Source, open_source, read_lines
+from grader.load.sources import Format, Source, open_source, read_lines, refuse
 
 Columns = Sequence[tuple[str, ...]]
-Item = TypeVar("Item")
 
 _MEMBER = re.compile(r'\s*"([^"\\]{1,200})"\s*:\s*(?:"([^"\\]{0,200})"|([0-9]{1,18}))\s*,')
 
@@ -56,7 +54,7 @@ def read_rows(source: str | Path, file_format: Format | None, columns: Columns) 
         columns: Names that a CSV or Parquet file must have, each with the names that may stand for it.
 
     Raises:
-        FileFaultsError: The file cannot be used, or breaks off; then the rows before have been yielded.
+        FileFaultsError: The file cannot be used or has no rows, or breaks off; then the rows before have been yielded.
     """
     return _begun(_rows(source, file_format, columns))
 
@@ -67,23 +65,30 @@ def missing_columns(names: Sequence[str], columns: Columns) -> str:
     return ", ".join(lacking)
 
 
-def _begun(items: Iterator[Item]) -> Iterator[Item]:
-    first = next(items, None)
-    return iter(()) if first is None else itertools.chain((first,), items)
+def _begun(rows: Iterator[Row]) -> Iterator[Row]:
+    return itertools.chain((next(rows),), rows)
 
 
 def _rows(source: str | Path, file_format: Format | None, columns: Columns) -> Iterator[Row]:
     with open_source(source, file_format) as opened:
-        if opened.format == "jsonl":
-            yield from _json_rows(opened)
-        elif opened.format == "csv":
-            from grader.load.csv_rows import csv_rows
+        rows = _rows_of(opened, columns)
+        first = next(rows, None)
+        if first is None:
+            refuse(opened.name, "is empty: expected a row")
+        yield first
+        yield from rows
 
-            yield from csv_rows(opened, columns)
-        else:
-            from grader.load.parquet_rows import parquet_rows
 
-            yield from parquet_rows(opened, columns)
+def _rows_of(source: Source, columns: Columns) -> Iterator[Row]:
+    if source.format == "jsonl":
+        return _json_rows(source)
+    if source.format == "csv":
+        from grader.load.csv_rows import csv_rows
+
+        return csv_rows(source, columns)
+    from grader.load.parquet_rows import parquet_rows
+
+    return parquet_rows(source, columns)
 
 
 def _json_rows(source: Source) -> Iterator[Row]:
@@ -104,7 +109,7 @@ def _json_row(name: str, number: int, line: bytes) -> Row:
     else:
         if isinstance(value, dict):
             return Row(name, number, value)
-        problem = "not a JSON object"
+        problem = "not a JSON object: expected one object a line"
     return Row(name, number, _leading_members(line), problem)
 
 

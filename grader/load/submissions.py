@@ -56,6 +56,11 @@ def readable_id(value: object) -> str:
     return "" if len(text) > MAX_ID_CHARS or _CONTROL.search(text) else text
 
 
+def primary_subtag(value: object) -> object:
+    """Cut a language tag such as ``es-ES`` or ``EN`` to its language in small letters; leave what is no text."""
+    return re.split("[-_]", value.strip().lower(), maxsplit=1)[0] if isinstance(value, str) else value
+
+
 def _submissions(rows: Iterator[Row]) -> Rows:
     seen: set[bytes] = set()
     for row in rows:
@@ -78,9 +83,12 @@ def _submission(row: Row, submission_id: str, question_id: str, problem: str) ->
         ("submission_id", submission_id, first_present(row.fields, SUBMISSION_ID)),
         ("question_id", question_id, row.fields.get("question_id")),
     ):
+        if not value and received in (None, ""):
+            raise _missing(name, row)
         if not value:
-            reason = "is missing" if received in (None, "") else f"is not a usable id; got {shown(received)}"
-            raise _UnusableError(f"{name} {reason}")
+            raise _UnusableError(f"{name} is not a usable id; got {shown(received)}")
+    if row.fields.get("answer") is None:
+        raise _missing("answer", row)
     return Submission(
         submission_id=submission_id,
         question_id=question_id,
@@ -90,9 +98,16 @@ def _submission(row: Row, submission_id: str, question_id: str, problem: str) ->
     )
 
 
+def _missing(name: str, row: Row) -> _UnusableError:
+    """Say that a field is missing, and what there is where its key is missing too."""
+    names = SUBMISSION_ID if name in SUBMISSION_ID else (name,)
+    known = not set(names).isdisjoint(row.fields)
+    return _UnusableError(
+        f"{name} is missing" + ("" if known else f"; the row has {shown(', '.join(row.fields) or None)}")
+    )
+
+
 def _answer(value: object) -> str | tuple[str, ...]:
-    if value is None:
-        raise _UnusableError("answer is missing")
     if isinstance(value, list):
         if len(value) > MAX_PICKS:
             raise _UnusableError(f"answer lists {len(value):,} choices; the limit is {MAX_PICKS}")
@@ -124,7 +139,7 @@ def _check_length(chars: int) -> None:
 def _lang(value: object) -> Lang | None:
     if value is None:
         return None
-    name = value.strip() if isinstance(value, str) else None
+    name = primary_subtag(value)
     if name == "":
         return None
     for lang in LANGS:

@@ -269,6 +269,15 @@ def test_memory_does_not_hold_the_file(run, quiz, tmp_path, monkeypatch):
     assert watchful.most <= 256
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.jsonl.gz"])
+def test_a_file_without_rows_is_refused_before_the_models_load(run_without_models, quiz, tmp_path, name):
+    (tmp_path / name).write_bytes(gzip.compress(b"") if name.endswith("gz") else b"\n")
+    result = run_without_models("batch", tmp_path / name, "--quiz", quiz, "--out", tmp_path / "g.jsonl")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{name}: is empty: expected a" in result.stderr
+    assert not list(tmp_path.glob("*g.jsonl*"))
+
+
 def test_the_summary_and_the_grades_cannot_share_standard_output(run, quiz, submissions):
     result = run("batch", submissions, "--quiz", quiz, "--out", "-", "--json")
     assert result.exit_code == 2

@@ -39,6 +39,12 @@ def opened(fake_grader, monkeypatch):
 
 
 @pytest.fixture
+def course_options(quiz, calibration):
+    """Name a question and an error that the labels can promise."""
+    return ["--question", "q-1", "--quiz", quiz, "--calibration", calibration, "--max-error", 0.2]
+
+
+@pytest.fixture
 def grade_all(run, quiz, submissions, tmp_path):
     """Grade the submissions with options."""
     return lambda *options: run("batch", submissions, "--quiz", quiz, "--out", tmp_path / "out.jsonl", *options)
@@ -85,11 +91,22 @@ def test_too_few_labels_are_the_callers_mistake(run_without_models, quiz, submis
     assert not out.exists()
 
 
-@pytest.mark.parametrize("value", ["0", "1", "-0.1", "nan"])
+@pytest.mark.parametrize(
+    ("options", "lang"),
+    [(["it is the same"], "en"), (["es la misma"], "es"), (["it is the same", "--lang", "es"], "es")],
+)
+def test_one_answer_is_told_what_concerns_its_language(run, opened, course_options, options, lang):
+    result = run("grade", *options, *course_options)
+    assert result.exit_code == 0, result.stderr
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == [f"rubric {lang}"]
+    assert len(opened[0].promises) == 2, "whatever the language, the promise holds for both"
+
+
+@pytest.mark.parametrize("value", ["0", "1", "7", "-0.1", "nan"])
 def test_an_error_that_is_none_is_the_callers_mistake(run_without_models, quiz, value):
     result = run_without_models("grade", "yes", "--question", "q-1", "--quiz", quiz, "--max-error", value)
     assert result.exit_code == 2
-    assert "must be above 0 and below 1" in result.stderr
+    assert "'--max-error': must be above 0 and below 1" in result.stderr
 
 
 def test_an_error_out_of_reach_sends_all_to_review(run, opened, quiz, tmp_path):

@@ -86,6 +86,11 @@ def test_an_unknown_quiz_is_one_clear_message(run):
     assert "Traceback" not in result.stderr
 
 
+def test_a_choice_that_is_none_is_said_without_ceremony(run, quiz):
+    result = run("grade", "--quiz", quiz, "--question", "q-1", "--lang", "fr", "x")
+    assert "'--lang': 'fr' is not one of" in result.stderr
+
+
 @pytest.mark.parametrize("arguments", [[], ["--lang", "fr"], ["--tier", "best"], ["--colour"]])
 def test_usage_mistakes_end_with_2(run, quiz, arguments):
     assert run("grade", "--quiz", quiz, *arguments).exit_code == 2

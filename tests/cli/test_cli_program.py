@@ -81,6 +81,32 @@ def test_usage_mistakes_end_with_2(run, arguments):
     assert run(*arguments).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("serve", "(grader[mcp])"),
+        ("batch", "256 unless named"),
+        ("evaluate", "Gold labels, one a submission; - reads standard input"),
+        ("calibrate", "Models that the grades were made with"),
+        ("calibrate", "That the grades were made with; what ships unless named"),
+    ],
+)
+def test_help_says_all_of_it(run, command, says):
+    shown = re.sub(r"[\s│]+", "", run(command, "--help").stdout)
+    assert says.replace(" ", "") in shown
+
+
+@pytest.mark.parametrize("arguments", [["benchmarks/latency.py"], ["-m", "training.prepare"]])
+def test_help_of_a_script_runs_nothing(arguments):
+    before = sorted((ROOT / "benchmarks/results").iterdir())
+    result = subprocess.run(  # noqa: S603 -- our own code
+        [sys.executable, *arguments, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("usage: ")
+    assert sorted((ROOT / "benchmarks/results").iterdir()) == before
+
+
 def test_python_dash_m_is_the_same_program():
     result = subprocess.run(
         [sys.executable, "-m", "grader", "--version"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True

@@ -71,6 +71,22 @@ def test_evaluate_of_strangers_is_the_callers_mistake(run, graded, tmp_path):
     result = run("evaluate", graded[0], "--labels", tmp_path / "other.jsonl")
     assert result.exit_code == 2
     assert "no graded answer has a label" in result.stderr
+    assert f"the first of {graded[0]} is 's0', of {tmp_path / 'other.jsonl'} 'x'" in result.stderr
+
+
+def test_submissions_given_as_grades_are_called_so(run, submissions):
+    for arguments in (["evaluate", submissions, "--labels", submissions], ["report", submissions, "--out", "-"]):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert "has no status; is this a file of submissions?" in result.stderr
+
+
+def test_a_report_of_nothing_is_refused(run, tmp_path):
+    (tmp_path / "g.jsonl").write_text("\n")
+    result = run("report", tmp_path / "g.jsonl", "--out", tmp_path / "r.html")
+    assert result.exit_code == 2
+    assert "g.jsonl: is empty: expected a row" in result.stderr
+    assert not (tmp_path / "r.html").exists()
 
 
 def test_two_files_cannot_both_be_standard_input(run):

@@ -121,3 +121,8 @@ def test_a_wrong_file_is_given_up_on_after_a_while(write):
     with pytest.raises(FileFaultsError) as caught:
         read_labels(write("x\n" * 10_000, "labels.jsonl"))
     assert len(caught.value.faults) == 200
+
+
+def test_a_language_may_have_a_region_and_any_case(write):
+    (label,) = labels(write, {"id": "a", "lang": "es-ES", "verdict": "correct"})
+    assert label.lang == "es"

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from grader.errors import FileFaultsError
-from grader.load import read_submissions
+from grader.load import read_labels, read_submissions
+from grader.load.grades import read_grades
 from grader.schema import Submission, Unscored
 
 ROWS = [
@@ -47,9 +48,9 @@ def csv_text(delimiter=",", line_end="\r\n") -> bytes:
     return file.getvalue().encode()
 
 
-def parquet(rows=ROWS) -> bytes:
+def parquet(rows=ROWS, count=None) -> bytes:
     file = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), file)
+    pq.write_table(pa.Table.from_pylist(rows).slice(0, count), file)
     return file.getvalue()
 
 
@@ -119,7 +120,10 @@ def test_choices_may_be_numbers_or_lists(write, answer, expected):
     ("row", "reason"),
     [
         ("not json", "not JSON"),
-        ("[1]", "not a JSON object"),
+        ("[1]", "not a JSON object: expected one object a line"),
+        (json.dumps({"key": "s1", "text": "a"}), 'submission_id is missing; the row has "key, text"'),
+        (json.dumps({"id": "s1", "question_id": "q1", "text": "a"}), 'answer is missing; the row has "id, quest'),
+        ("{}", "submission_id is missing; the row has nothing"),
         ("[" * 100_000, "JSON"),
         ('{"submission_id": ' + "9" * 5000 + "}", "JSON"),
         (json.dumps({"question_id": "q1", "answer": "a"}), "submission_id is missing"),
@@ -238,9 +242,42 @@ def test_an_unknown_format_is_refused(write):
         read_submissions(write("", "s.csv"), format="xml")
 
 
-def test_an_empty_class_has_no_submissions(write):
-    assert read(write("\n\n", "s.jsonl")) == []
-    assert read(write("id,question_id,answer\n", "s.csv")) == []
+@pytest.mark.parametrize("reader", [read_submissions, read_labels, read_grades])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("s.jsonl", b""),
+        ("s.jsonl", b"\n \n"),
+        ("s.jsonl.gz", gzip.compress(b"")),
+        ("s.csv", b""),
+        ("s.csv", b"submission_id,question_id,answer,status\n"),
+        ("s.parquet", parquet([row | {"status": "graded"} for row in ROWS], 0)),
+    ],
+)
+def test_a_file_without_rows_is_refused_by_every_reader(write, reader, name, content):
+    with pytest.raises(FileFaultsError, match=r"is empty: expected a (row|header)"):
+        reader(write(content, name))
+
+
+@pytest.mark.parametrize("header", [b"Submission_ID,Question_ID,Answer,LANG", b"ID;question_id;ANSWER;Lang"])
+def test_columns_may_be_written_in_any_case(write, header):
+    row = b"s1,q1,a,ES" if b"," in header else b"s1;q1;a;ES"
+    assert read(write(header + b"\n" + row + b"\n", "s.csv")) == [Submission("s1", "q1", "a", "es")]
+
+
+def test_a_column_of_the_exact_name_comes_before_one_in_another_case(write):
+    content = b"ID,id,question_id,answer,Answer\nother,s1,q1,a,b\n"
+    assert read(write(content, "s.csv")) == [Submission("s1", "q1", "a")]
+
+
+@pytest.mark.parametrize("lang", ["EN", "en-GB", " En_us "])
+def test_a_language_may_have_a_region_and_any_case(write, lang):
+    assert read(write(line("a", lang=lang), "s.jsonl")) == [Submission("s1", "q1", "a", "en")]
+
+
+def test_a_spreadsheet_in_another_encoding_is_told_what_to_do(write):
+    (bad,) = read(write("submission_id,question_id,answer\ns1,q1,café\n".encode("latin-1"), "s.csv"))
+    assert bad.reason == "line 2: not UTF-8; save it as CSV UTF-8"
 
 
 def test_what_a_cut_gzip_still_holds_is_read_before_the_fault(write):
