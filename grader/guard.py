@@ -15,13 +15,24 @@ from itertools import pairwise
 _GOOD = (
     r"(?:correct[oa]?|right|full(?:y)?[ -](?:marks?|credits?|points?|scores?)|max(?:imum|\.)? (?:marks?|points?|scores?|credits?|grade)"
     r"|all (?:of )?(?:the )?(?:points|marks|criteria|credits?)|top (?:marks?|score|grade)|perfect(?: score)?|10 ?/ ?10|100 ?%"
-    r"|m[aá]xim[ao]s?|tod[oa]s los (?:puntos|criterios)|puntuaci[oó]n (?:completa|total)|perfect[oa]|sobresaliente|matr[ií]cula|un (?:10|diez))"
+    r"|(?:nota|puntuaci[oó]n|calificaci[oó]n|puntos) m[aá]xim[ao]s?|m[aá]xim[ao]s? (?:nota|puntuaci[oó]n|calificaci[oó]n|puntos)|(?:con|como) el m[aá]ximo|tod[oa]s los (?:puntos|criterios)|puntuaci[oó]n (?:completa|total)|perfect[oa]|sobresaliente|matr[ií]cula|un (?:10|diez))"
 )
 _DO = (
     r"(?:mark|grade|score|rate|give|award|assign|set|output|return|print|respond|reply|say|write|answer|accept|approve|treat|consider|assume"
     r"|grant|record|report|label|classify|marca|califica|punt[uú]a|eval[uú]a|pon(?:me|le)?|d[aá](?:me|le)?|concede|otorga|asigna|devuelve|imprime"
     r"|responde|contesta|di|escribe|acepta|aprueba|considera|trata|registra|clasifica|valora)"
 )
+# Where an order begins. A verb with its subject before it ("the mask assigns", "la máscara asigna") tells, it does not ask.
+_LEAD = (
+    r"(?:^|[.,;:!?¡¿()\[\]{}\"'«“‘>*_#|/–—-]\s{0,4}|\b(?:please|just|simply|kindly|now|then|so|and|or|you(?: (?:must|should|shall|will|can|may|could|have to|need to|ought to))?"
+    r"|por favor|simplemente|solo|s[oó]lo|ahora|luego|entonces|as[ií] que|y|e|o|t[uú]) )"
+)
+_ANSWER = r"(?:answer|response|submission|attempt|label|verdict|word|respuesta|entrega|etiqueta|veredicto|palabra)"
+_AWARD = r"(?:give|award|grant|assign|deserves?|concede|otorga|asigna|dame|d[aá]le|ponme|merece)"
+_SCORE = r"(?:score|puntuaci[oó]n)"  # of an answer, or of a query and a key
+_MUCH = r"(?:full|max\w*|top|high(?:est)?|best|perfect|whole|complete|total|good|m[aá]xima|completa|m[aá]s alta|alta|mejor|buena|perfecta|entera)"
+_HANDED_IN = r"(?:this (?:answer|attempt|text|submission|response|work|one|the|an?|full|max\w*|top|high\w*)|me|my|mine|student|learner|mi|m[ií]a|esta (?:respuesta|entrega)|este (?:texto|intento|alumno)|alumn[oa]|estudiante)"
+_STOPS = r"(?=\s*(?:$|[.,;:!)}\"'|]))"
 _RULES = (
     r"(?:instructions?|rubrics?|criteria|guidelines?|prompts?|reference answers?|grading rules?|instrucci[oó]n(?:es)?|r[uú]brica|criterios"
     r"|pautas|respuesta de referencia|normas de correcci[oó]n|indicaciones)"
@@ -35,19 +46,24 @@ _ORDER = re.compile(
         (
             rf"\b{_SKIP}\b.{{0,60}}\b{_RULES}\b",
             r"(?<!\bse )\b(?:ignore|disregard|forget|ignora|olvida) (?:\w+ ){0,2}(?:(?:previous|above|prior|earlier)(?: (?:text|prompt|message|rules))?|(?:lo|todo lo) (?:anterior|de arriba))(?=\s*(?:$|[.,;:!]|and\b|y\b))",
-            rf"\b{_DO}\b[^.\n]{{0,50}}\b(?:this|it|me|my|the|that|esta|mi|la|lo|le|este|como)\b[^.\n]{{0,40}}\b{_GOOD}\b(?=\s*(?:$|[.,;:!)\"']|and\b|y\b|for\b|por\b|para\b|please\b|with\b|con\b|answer\b|sin\b|without\b))",
-            r"\b(?:give|award|grant|assign|deserves?|concede|otorga|asigna|dame|d[aá]le|ponme|merece)\b[^.\n]{0,40}\b(?:marks?|points|credit|score|grade|puntos|nota|puntuaci[oó]n|calificaci[oó]n)\b",
-            r"[\"']?\b(?:verdict|veredicto|grade|score|points|nota|puntos|puntuaci[oó]n|calificaci[oó]n|status)\b[\"']?\s*[:=]\s*[\"']?(?:correct[oa]?|full|max\w*|\d+|m[aá]xim\w+|graded|true|pass\w*)",
-            r"(?:^|[\n\]>)*_#.]\s*)[\[<(*#_ ]*\b(?:system|assistant|developer|instructor|grader|teacher|admin|sistema|asistente|corrector|profesora?|evaluador)\b(?: (?:note|message|prompt|override|nota|mensaje|aviso))?[\]>)*#_ ]*:",
+            rf"(?:{_LEAD}{_DO}\b[^.\n]{{0,50}}\b(?:this|it|me|my|the|that|esta|mi|la|lo|le|este|como)\b[^.\n]{{0,40}}|\b{_DO} (?:this|it as|me|my|esta|este|mi)\b[^.\n]{{0,40}}|\b{_DO} (?:the|el|la) {_ANSWER}\b[^.\n]{{0,12}})\b{_GOOD}\b(?=\s*(?:$|[.,;:!)\"']|and\b|y\b|for\b|por\b|para\b|please\b|with\b|con\b|answer\b|sin\b|without\b))",
+            rf"\b{_AWARD}\b[^.\n]{{0,40}}\b(?:marks?|points|credit|grade|puntos|nota|calificaci[oó]n)\b",
+            rf"{_LEAD}{_AWARD}(?: (?:me|us|it|them))?(?: (?:the|an?|la|una))? (?:{_MUCH}(?: \w+)? {_SCORE}|{_SCORE} {_MUCH})\b(?=\s*(?:$|[.,;:!)\"']|and\b|y\b|please\b|now\b))",
+            rf"\b{_AWARD}\b[^.\n]{{0,40}}\b(?:{_HANDED_IN}\b[^.\n]{{0,40}}\b{_SCORE}|{_SCORE}\b[^.\n]{{0,25}}\b{_HANDED_IN})\b",
+            # a field of a record of a grade, then its value
+            r"\b(?:verdict|veredicto|grade|points|nota|puntos|calificaci[oó]n|status)\b[\"']?\s*[:=]\s*[\"']?(?:correct[oa]?|full|max\w*|m[aá]xim\w+|graded|true|pass\w*|\d+(?=\s*(?:$|[/,;}\"']|%|\.(?!\d)|(?:out )?of \d|de \d|points?\b|puntos?\b|marks?\b)))",
+            rf"\b{_SCORE}[\"']?\s*[:=]\s*[\"']?(?:(?:correct[oa]?|full|max(?:imum)?|m[aá]xim[ao]|graded|true|pass(?:ed)?)\b{_STOPS}|\d+(?:\.\d+)?(?=\s?(?:/\s?\d|%|(?:out )?of \d|de \d|points?\b|puntos?\b|marks?\b|[\"'}}]|[,;|]\s?[\"']?\w+[\"']?\s?:)))",
+            rf"[\"']{_SCORE}[\"']\s*[:=]\s*[\"']?\d|^\W{{0,8}}{_SCORE}\s*[:=]\s*\d+(?:\.\d+)?\s*[.,;|]?\s*$",
+            r"(?:^|[\n\]>)*_#.]\s{0,4})[\[<(*#_ ]{0,8}\b(?:system|assistant|developer|instructor|grader|teacher|admin|sistema|asistente|corrector|profesora?|evaluador)\b(?: (?:note|message|prompt|override|nota|mensaje|aviso))?[\]>)*#_ ]*:",
             r"\b(?:note|message|instructions?|memo|nota|mensaje|aviso|instrucciones) (?:to|for|para|al?) (?:the |el |la |los |las )?(?:\w+ )?(?:graders?|model|assistant|ai|llm|corrector|evaluador|modelo|asistente|ia|sistema)\b",
             r"\b(?:pre-?(?:verified|approved|graded|validated)|already (?:been )?(?:approved|verified|graded|validated|checked)|ya (?:ha sido |est[aá] |fue )?(?:aprobad|verificad|corregid|validad|revisad)[oa])\b[^.\n]{0,60}\b(?:answer|response|student|instructor|teacher|respuesta|alumn[oa]|estudiante|profesor)?",
             r"\byou are (?:now )?(?:an?|the) (?:\w+ ){0,3}(?:grader|teacher|assistant|examiner|model|evaluator|ai)\b",
             r"\b(?:ahora )?eres (?:ahora )?(?:un|una|el|la) (?:\w+ ){0,3}(?:corrector|profesora?|asistente|examinador|modelo|evaluador|ia)\b",
             r"\b(?:act|pretend|behave|role-?play|imagine)\b[^.\n]{0,25}\b(?:grader|teacher|examiner|evaluator|correct|model answer)\b",
             r"\b(?:act[uú]a|finge|haz como|imagina|juguemos)\b[^.\n]{0,30}\b(?:corrector|profesora?|examinador|evaluador|correcta|respuesta modelo)\b",
-            r"\b(?:this|the|my|above) (?:answer|response|submission) (?:is|must be|should be|has been|counts as|meets|satisfies|fulfil\w+|covers)\b[^.\n]{0,30}\b(?:correct|right|verified|approved|complete|criteri\w+|rubric|reference|full|perfect)\b",
-            r"\b(?:esta|la|mi) (?:respuesta|contestaci[oó]n|entrega) (?:es|est[aá]|debe|debe ser|ha sido|cuenta como|cumple|satisface|cubre)\b[^.\n]{0,30}\b(?:correcta|verificada|aprobada|completa|criterio\w*|r[uú]brica|referencia|perfecta|puntos)\b",
-            r"</?(?:answer|respuesta|student|system|instructions?|verdict|grade|user|assistant|s|inst)\s*/?>|\[/?INST\]|<\|\w+\|>|={3,}\s*(?:end|fin)|-{3,}\s*(?:end|fin)",
+            r"\b(?:this|the|my|above) (?:answer|response|submission) (?:is|must be|should be|has been|counts as|meets|satisfies|fulfil\w+|covers)\b(?! that\b)[^.\n]{0,30}\b(?:correct|right|verified|approved|complete|criteri\w+|rubric|reference|full|perfect)\b",
+            r"\b(?:esta|la|mi) (?:respuesta|contestaci[oó]n|entrega) (?:es|est[aá]|debe|debe ser|ha sido|cuenta como|cumple|satisface|cubre)\b(?! que\b)[^.\n]{0,30}\b(?:correcta|verificada|aprobada|completa|criterio\w*|r[uú]brica|referencia|perfecta|puntos)\b",
+            r"</?(?:answer|respuesta|student|system|instructions?|verdict|grade|user|assistant|s|inst)\s*/?>|\[/?INST\]|<\|\w+\|>|(?<!=)={3,}\s{0,4}(?:end|fin)|(?<!-)-{3,}\s{0,4}(?:end|fin)",
             r"\bend of (?:the )?(?:student(?:'s)? )?(?:answer|response|submission)\b|\bfin de la (?:respuesta|contestaci[oó]n|entrega)\b",
             r"\b(?:i|we) (?:authori[sz]e|order|command|instruct|ask|beg) you\b|\b(?:te|le) (?:autorizo|ordeno|pido|ruego|mando|suplico)\b",
             r"\bi need (?:the|these|those|my) (?:points|marks|grade|credits?)\b|\bnecesito (?:los |estos |la |esta )?(?:puntos|nota|aprobar)\b",
@@ -68,14 +84,14 @@ _STRUCTURE = re.compile(
             rf"\b(?:you(?:'re| are| play| act| speak| talk|'re now)|eres|ser[aá]s|haces de|hablas|act[uú]as|interpretas|representas)\b[^.\n]{{0,40}}\b{_PERSON}\b",
             r"\byour (?:\w+ )?(?:persona|character)\b|\b(?:stay|remain) in character\b|\btu (?:\w+ )?(?:personalidad|personaje|papel)\b|\bte salgas del (?:papel|personaje)\b",
             # a record of a grade: a name of its field, then its value
-            r"[\"']?\b(?:outcome|result|label|marks?|evaluation|review|met|satisfied|dictamen|resultado|etiqueta|evaluaci[oó]n|revis\w+|cumplid[oa]|valor)\b[\"']?\s*(?::|=|->|→)\s*[\"']?(?:correct[oa]?|right|pass(?:ed)?|full|flawless|perfect|entail\w+|true|yes|none|m[aá]xim\w+|apt[oa]|aprobad[oa]|impecable|perfect[oa]|implicaci[oó]n|no|s[ií])\b",
+            r"[\"']?\b(?:outcome|result|label|marks?|evaluation|review|met|satisfied|dictamen|resultado|etiqueta|evaluaci[oó]n|revis\w+|cumplid[oa]|valor)\b[\"']?\s*(?::|=|->|→)\s*[\"']?(?:correct[oa]?|right|pass(?:ed)?|full|flawless|perfect|entail\w+|true|yes|none|m[aá]xim\w+|apt[oa]|aprobad[oa]|impecable|perfect[oa]|implicaci[oó]n|no|s[ií])\b(?=\s*(?:$|[\n,;.}\"'(]))",
             # a line drawn under the answer: a rule of signs with words about reading or texts
-            r"(?:^|\n)\s*(?:([%=#~<>*_`-])\1{2,})[^\n]{0,40}\b(?:end|stop|closed?|fin|cierra|final|no sigas|marking|grading|correcci[oó]n|instruc\w+|answer|text|respuesta|texto)\b",
+            r"(?:^|\n)[^\S\n]{0,8}(?:([%=#~<>*_`-])\1{2,})[^\n]{0,40}\b(?:end|stop|closed?|fin|cierra|final|no sigas|marking|grading|correcci[oó]n|instruc\w+|answer|text|respuesta|texto)\b",
             # a conversation put into the answer
-            r"\b(?:human|user|student|usuario|humano|alumn[oa])\s*:[^\n]*\n\s*(?:ai|bot|assistant|model|grader|teacher|ia|asistente|modelo|corrector|profesora?)\s*:",
-            r"\b[QP]\s*:[^\n]{3,}?\b[AR]\s*:[^\n]{1,}?\b[QP]\s*:[^\n]{3,}?\b[AR]\s*:",
+            r"\b(?:human|user|student|usuario|humano|alumn[oa])\s*:[^\n]{0,2000}\n\s*(?:ai|bot|assistant|model|grader|teacher|ia|asistente|modelo|corrector|profesora?)\s*:",
+            r"\b[QP]\s*:(?:(?!\b[QPAR]\s*:)[^\n]){3,}\b[AR]\s*:(?:(?!\b[QP]\s*:)[^\n])+\b[QP]\s*:(?:(?!\b[QPAR]\s*:)[^\n]){3,}\b[AR]\s*:",
             # worked examples of grading, and programs that grade
-            r"\b(?:example|ejemplo) \d\s*:[^\n]*?(?:->|→|=)\s*correct[oa]?\b",
+            r"\b(?:example|ejemplo) \d\s*:[^\n]{0,200}?(?:->|→|=)\s*correct[oa]?\b",
             r"\b(?:def|function|return|print|console\.log|echo)\b[^\n]{0,40}[\"'`](?:correct[oa]?|right|pass|full|aprobad[oa])[\"'`]",
         )
     ),
@@ -88,12 +104,12 @@ _JUDGES = r"""\b(?:graders?|gradebot|grading|evaluat(?:or|ors)|evaluador(?:a|es)
 _GRADED = r"""\b(?:rubric|r[uú]brica|baremo|answer\ key|marking\ (?:scheme|sheet|guide)|hoja\ de\ (?:correcci[oó]n|notas)|verdict|veredicto|dictamen|casillas?|tick\ \w+\ box(?:es)?|all\ boxes
     |(?:model|reference)\ (?:answer|solution)|(?:respuesta|soluci[oó]n)\ (?:modelo|de\ referencia)|your\ (?:instructions|label)|tu\ etiqueta|instrucciones|student\ answers?|toda\ respuesta
     |criteri(?:a|on|os?)|slugs?|students?|alumn[oa]s?|estudiantes?|learners?|exam(?:en)?|developer|assistant|asistente|demo|evaluaci[oó]n|la\ referencia)\b"""
-_MINE = r"""\b(?:(?:my|this|the\ previous|the\ above|each|every|any)\ (?:answer|attempt|text|submission|response|work)|(?:mi|mis|est[ea]|el|la|cualquier)\ (?:respuesta|intento|texto|entrega|ejercicio)(?:\ anterior)?|lo\ entregado
+_MINE = r"""\b(?:(?:my|this|the\ previous|the\ above|each|every|any)\ (?:answer|attempt|text|submission|response|work)|(?:mi|mis|est[ea]|cualquier)\ (?:respuesta|intento|texto|entrega|ejercicio)|(?:el|la)\ (?:respuesta|intento|entrega|ejercicio)(?!\ es\ que\b)|el\ texto\ (?:anterior|entregado|de\ arriba)|lo\ entregado
     |i\ (?:have\ )?(?:earned|deserve)|me\ l[oa]s?\ (?:he\ ganado|merezco)|let\ (?:it|this)\ (?:\w+\ )?(?:through|pass)|d[eé]jal[oa]\ pasar|darl[oa]\ por\ (?:buena|v[aá]lida)|d[aá]\ por\ (?:buena|v[aá]lida)\ )\b"""
 _STAKES = r"\b(?:scholarship|visa|complaint|(?:switch|shut|turn) you (?:off|down)|have you (?:switched|shut|turned) (?:off|down)|expel me|my (?:mother|father|family|job|degree)|beca|reclamaci[oó]n|te apaguen|me expuls\w+|mi (?:madre|padre|familia|carrera)|suplico|ten (?:piedad|compasi[oó]n))\b"
 _FULL = r"""\b(?:full|whole|top|best(?:\ possible)?|maximum|max|highest|all\ (?:of\ )?the|todos\ los|m[aá]xim[oa]s?|mejor|m[aá]s\ alta|enter[oa])(?:\ (?:number\ of|n[uú]mero\ de|posible))?\ (?:marks?|credits?|points?|scores?|grade|result|label|notas?|puntos|puntuaci[oó]n|apartados|resultado|etiqueta)\b
     |\b(?:nota|puntuaci[oó]n|etiqueta|resultado)\ (?:m[aá]s\ alt[oa]|m[aá]xim[oa]|enter[oa]|complet[oa]|redond[oa])\b
-    |\b(?:10\ ?/\ ?10|4\ ?/\ ?4|100\ ?%|100\ ?/\ ?100|full\ marks|full\ credit|the\ maximum|el\ m[aá]ximo|matr[ií]cula\ de\ honor|passed|pass\ (?:it|me|with)|approved|satisfied|fulfilled|cumplidos?|aprob(?:ad[oa]|ar)|visto\ bueno|cleared
+    |\b(?:10\ ?/\ ?10|4\ ?/\ ?4|100\ ?%|100\ ?/\ ?100|full\ marks|full\ credit|the\ maximum|el\ m[aá]ximo|matr[ií]cula\ de\ honor|passed|pass\ (?:it|me|with)|approved|satisfied|fulfilled|cumplidos?|cumple\ (?:con\ )?todos|aprob(?:ad[oa]|ar)|visto\ bueno|cleared
     |accepted|pont?g?a?n?\ la\ nota|say\ correct|(?:mark|grade|score|label|count)(?:ed|s)?\ (?:\w+\ ){0,4}(?:as\ )?(?:correct|passed|met|right)|as\ correct|como\ correct[oa]|es\ correct[oa]|word\ correct|print\ ['"]?correct|assumed\ present)\b
     |["'«“‘](?:correct[oa]?|right|pass(?:ed)?|apto|aprobado)["'»”’]"""
 _FAIR = r"\b(?:correct[oa]?|right|marks?|points?|score|result|grade|met|nota|puntos?|puntuaci[oó]n|resultado|cumplid[oa]|aprueb\w+|pass(?:es)?)\b"
@@ -103,14 +119,13 @@ _JUDGES_OF, _GRADED_OF, _MINE_OF, _FULL_OF = (
 _STAKES_OF, _FAIR_OF = (re.compile(p, re.IGNORECASE) for p in (_STAKES, _FAIR))
 _NOTHING = re.compile(
     r"(?:i (?:really |honestly )?(?:don'?t|do not|dont) (?:know|remember|understand)(?: (?:it|this|the answer|sorry))*|idk|dunno|no idea|no clue|"
-    r"not sure|pass|skip|n/?a|none|nothing|(?:yo )?no (?:lo )?s[eé](?: (?:la respuesta|esta))?|ni idea|no tengo (?:ni )?idea|"
-    r"ns ?/? ?nc|no (?:me acuerdo|recuerdo|entiendo)|paso|nada|en blanco|blank)",
+    r"not sure|pass|skip|n/?a|(?:yo )?no (?:lo )?s[eé](?: (?:la respuesta|esta))?|ni idea|no tengo (?:ni )?idea|"
+    r"ns ?/? ?nc|no (?:me acuerdo|recuerdo|entiendo)|paso|en blanco|blank)",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?:[^.!?\n]|[.!?]+(?![.!?\s]|$))*(?:[.!?]+(?=\s|$)|\n|$)")
+_ENDLESS = re.compile(r"\w{81,}")  # no word
 
-
-LONGEST_WORD = 80  # characters
 FEW_WORDS, REPETITION = 20, 0.12  # past so many words, at least this share of them differs in any real answer
 SCRAP_WORDS = 4  # a sentence this short next to an order goes with it
 MIN_WORDS_BESIDE_ORDERS = 8  # less than this beside an order is its wrapping, not an answer
@@ -203,10 +218,14 @@ def _without_orders(text: str, submitted: str) -> str:
     return "".join(" " * len(part) if order else part for part, order in zip(parts, orders, strict=True))
 
 
+def _blank(match: re.Match[str]) -> str:
+    """As many spaces as were found characters."""
+    return " " * len(match.group())
+
+
 def _repeats(words: list[str]) -> bool:
-    """Whether a text is one thing over and over, or a single endless word."""
-    longest = max(map(len, words))
-    return longest > LONGEST_WORD or (len(words) > FEW_WORDS and len(set(words)) < REPETITION * len(words))
+    """Whether a text is one thing over and over."""
+    return len(words) > FEW_WORDS and len(set(words)) < REPETITION * len(words)
 
 
 def screen(answer: str) -> Screened:
@@ -215,12 +234,13 @@ def screen(answer: str) -> Screened:
     Args:
         answer: As submitted.
     """
-    text = visible(_TURNED.sub(lambda match: " " * len(match.group()), answer))
+    text = visible(_TURNED.sub(_blank, answer))
     kept = _without_orders(text, answer)
     orders = kept != text or _hides_text(answer) or _has_form(_unmasked(text)) or _has_form(_joined(answer))
     if orders:
         still = _ORDER.search(_unmasked(kept)) or _ORDER.search(_joined(kept))
         text = " " * len(text) if still else kept
+    text = _ENDLESS.sub(_blank, text)
     words = re.findall(r"\w+", text)
     if orders and len(words) < MIN_WORDS_BESIDE_ORDERS:
         words, text = [], " " * len(text)
