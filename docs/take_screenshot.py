@@ -12,8 +12,8 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 ANSWER = (
-    "No: the running maximum and sum are rescaled at every tile, which is an algebraic identity, "
-    "so the output is the ordinary softmax."
+    "No, because online softmax rescales the earlier partial sums whenever the maximum grows, "
+    "so the result is exactly the same as standard attention."
 )
 
 
