@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from _labelled import read_labelled
 from _machine import machine
 
 from grader.grade import Grader
 from grader.judge.settings import choose_judge
 from grader.records import to_record
+from grader.report.agreement import calibration_error, reliability
 from grader.schema import Grade, Submission, Verdict
 
 UNSEEN = Path(__file__).parent / "unseen"
@@ -72,19 +74,12 @@ def share(rows: Sequence[Graded], is_so: Callable[[Graded], bool]) -> float:
     return sum(map(is_so, rows)) / len(rows) if rows else float("nan")
 
 
-def calibration_error(rows: Sequence[Graded], bins: int = 10) -> float:
-    """Expected calibration error of the verdicts: mean distance of confidence from accuracy over ten bins."""
-    held: list[list[Graded]] = [[] for _ in range(bins)]
-    for row in rows:
-        held[min(bins - 1, int(row.grade.confidence * bins))].append(row)
-    gaps = [abs(sum(r.grade.confidence - (r.label == r.grade.verdict) for r in part)) for part in held]
-    return sum(gaps) / len(rows)
-
-
 def measure(rows: Sequence[Graded]) -> dict[str, float]:
     """Shares of the answers, 0 to 1."""
     right = [r for r in rows if r.label is PASSED]
     against = [r for r in rows if r.label is Verdict.CONTRADICTORY]
+    confidence = np.array([r.grade.confidence for r in rows])
+    verdict_right = np.array([r.label is r.grade.verdict for r in rows])
     found = {
         "verdict": share(rows, lambda r: r.label is r.grade.verdict),
         "passed or not": share(rows, lambda r: (r.label is PASSED) == (r.grade.verdict is PASSED)),
@@ -93,7 +88,7 @@ def measure(rows: Sequence[Graded]) -> dict[str, float]:
         "right held contradictory": share(right, lambda r: r.grade.verdict is Verdict.CONTRADICTORY),
         "contradictory passed": share(against, lambda r: r.grade.verdict is PASSED),
         "for review": share(rows, lambda r: r.grade.needs_review),
-        "calibration error": calibration_error(rows),
+        "calibration error": calibration_error(reliability(confidence, verdict_right)) or 0.0,
     }
     return {name: round(value, 3) for name, value in found.items()}
 

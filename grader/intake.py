@@ -22,6 +22,7 @@ from grader.schema import (
 )
 from grader.sheet import Sheet
 
+FOREIGN = "the answer is not written in a language of this quiz"
 MAX_CHARS = 20_000
 FREE_POINTS = 1.0  # full mark of a free question without a rubric
 FEW_LETTERS = 3  # up to so many say nothing about the language
@@ -104,7 +105,7 @@ class Intake:
         if not isinstance(answer, str):
             return _unscored(submission, f"{question.id} is a free question and takes one text, not a list")
         if _foreign(answer):
-            return _unscored(submission, "the answer is not written in a language of this quiz")
+            return _unscored(submission, FOREIGN)
         lang = submission.lang if submission.lang in self._quiz.langs else None
         lang = lang or language.detect(answer, self._quiz.langs)
         rubric = self._rubric.questions.get(question.id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from grader.intake import FOREIGN
 from grader.schema import Grade, Lang, Question, Unscored
 from grader.store import Attempt
 from grader.ui.library import localise
@@ -18,7 +19,7 @@ from grader.ui.view import VERDICT_ICONS, Shown, state_of
 
 EARLIER_SHOWN = 10
 # What an outcome says to the instructor, and the text that says it to the learner.
-_REASONS = {"the answer is not written in a language of this quiz": "unscored_foreign"}
+_REASONS = {FOREIGN: "unscored_foreign"}
 _CERTAIN = 0.995
 _HIGH = 0.85
 _MIDDLE = 0.65
