@@ -67,8 +67,14 @@ def _judged(grades: str, labels: str) -> list[tuple[Grade, Verdict]]:
     from grader.load.grades import read_grades
     from grader.report.evaluate import join
 
-    pairs = join(read_grades(grades), read_labels(labels)).pairs
-    return [(pair.grade, pair.label.verdict) for pair in pairs if pair.label.verdict is not None]
+    joined = join(read_grades(grades), read_labels(labels))
+    judged = [(pair.grade, pair.label.verdict) for pair in joined.pairs if pair.label.verdict is not None]
+    if not judged:
+        raise GraderError(
+            f"{labels}: none of its {joined.labels} labels is a five-way verdict on a graded answer of {grades}; "
+            "are the submission ids the same?"
+        )
+    return judged
 
 
 def _rows(judged: list[tuple[Grade, Verdict]], after: Doubt) -> list[dict[str, object]]:

@@ -52,8 +52,8 @@ _WORDS: dict[str, dict[Lang, str]] = {
     "confidence": {"en": "Confidence", "es": "Confianza"},
     "review": {"en": "a person should look at this answer", "es": "conviene que una persona revise esta respuesta"},
     "unscored": {"en": "Not graded", "es": "Sin calificar"},
-    "judged": {"en": "Checked by a judge", "es": "Revisada por un juez"},
-    "unjudged": {"en": "Not checked by the judge", "es": "Sin revisar por el juez"},
+    "judged": {"en": "Checked by a judge model", "es": "Revisada por un modelo juez"},
+    "unjudged": {"en": "Not checked by the judge model", "es": "Sin revisar por el modelo juez"},
 }
 _STYLES = {Verdict.CORRECT: "bold green", Verdict.PARTIAL: "bold yellow"}
 

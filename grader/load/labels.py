@@ -19,6 +19,8 @@ from grader.schema import LANGS, GoldLabel, Lang, ThreeWay, TwoWay, Verdict
 MAX_FAULTS = 200
 """A labels file with more faults than this is not a labels file; the rest of it is left unread."""
 
+MAX_NAMED = 8  # columns that a message names
+
 Label = TypeVar("Label", bound=str)
 
 _VERDICT = ("verdict", "label_5way")
@@ -70,7 +72,8 @@ def read_labels(source: str | Path, *, format: Format | None = None) -> tuple[Go
         lines[label.submission_id] = last.line
         labels.append(label)
     if labels and last is not None and not faults and not any(map(_says_something, labels)):
-        faults.append(Fault(last.name, None, "", f"no row has any of {', '.join(_GIVEN)}"))
+        found = ", ".join(map(shown, list(last.fields)[:MAX_NAMED]))
+        faults.append(Fault(last.name, None, "", f"no row has any of {', '.join(_GIVEN)}; the last one has {found}"))
     if faults:
         raise FileFaultsError(tuple(faults))
     return tuple(labels)

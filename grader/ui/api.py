@@ -15,7 +15,7 @@ from gradio.events import api
 from grader.errors import GraderError
 from grader.load.faults import shown
 from grader.records import Record, to_record
-from grader.schema import LANGS, Lang, Question, Submission
+from grader.schema import LANGS, Lang, Question, Submission, Verdict
 from grader.ui.batching import BusyError
 from grader.ui.library import Course, Library, localise
 from grader.ui.study import storable
@@ -45,7 +45,7 @@ def list_quizzes(library: Library, quiz: object, lang: object) -> Record:
 
 
 async def grade_answer(library: Library, quiz: object, question: object, answer: object, lang: object) -> Record:
-    """Grade one answer: the record that the command line writes; and the explanation, unless it is blank.
+    """Grade one answer: the record that the command line writes; and the explanation, where there was one to grade.
 
     Args:
         library: The quizzes.
@@ -71,7 +71,7 @@ async def grade_answer(library: Library, quiz: object, question: object, answer:
     except BusyError as error:
         raise RequestError(say(wanted, "busy_call", waiting=error.waiting, seconds=error.retry_s)) from error
     record = to_record(outcome)
-    if "".join(given).strip():
+    if "".join(given).strip() and record.get("verdict") != Verdict.NON_DOMAIN.value:
         record["explanation"] = localise(asked.explanation, answer_lang)
     return record
 

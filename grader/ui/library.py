@@ -117,7 +117,10 @@ def read_library(paths: Iterable[Path], *, open_grader: OpenGrader, capacity: in
     """
     courses: dict[str, Course] = {}
     faults: list[Fault] = []
-    for path in (file for given in paths for file in _quiz_files(given)):
+    files = {given: _quiz_files(given) for given in paths}
+    empty = [given for given, held in files.items() if not held]
+    faults.extend(Fault(str(given), None, "", "no .yaml or .yml file here") for given in empty)
+    for path in (file for held in files.values() for file in held):
         try:
             course = _read_course(path)
         except FileFaultsError as error:

@@ -51,6 +51,8 @@ pytestmark = [
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 UNITS = {torch.float16: 1.5, torch.bfloat16: 1.5, torch.float32: 16.0}
 DTYPES = list(UNITS)
+FLOAT32_ROOM = 1.2 if torch.cuda.is_available() else 1.3
+"""Times PyTorch's error; the interpreter rounds a product and the subtraction from it apart, a GPU rounds once."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -144,7 +146,7 @@ def test_gradients_of_float32_are_as_exact_as_pytorchs(draw, *, queries, keys, s
         )
     ]
     for name, ours, theirs in zip(("out", "query", "key", "value"), *errors, strict=True):
-        assert ours <= 1.2 * theirs, f"{name}: {ours:.2e} against {theirs:.2e}"
+        assert ours <= FLOAT32_ROOM * theirs, f"{name}: {ours:.2e} against {theirs:.2e}"
 
 
 @pytest.mark.parametrize("queries", [2, 40])

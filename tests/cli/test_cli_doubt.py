@@ -161,6 +161,13 @@ def test_labels_without_five_way_verdicts_cannot_calibrate(run, graded, tmp_path
     assert not (tmp_path / "c.json").exists()
 
 
+def test_labels_of_other_submissions_are_named_as_such(run, graded, tmp_path):
+    (tmp_path / "other.csv").write_text("submission_id,verdict\nx1,correct\n")
+    result = run("calibrate", graded[0], "--labels", tmp_path / "other.csv", "--out", tmp_path / "c.json")
+    assert result.exit_code == 2
+    assert "are the submission ids the same?" in " ".join(result.stderr.split())
+
+
 def test_calibrate_never_writes_over_what_it_reads(run, graded):
     for out in graded:
         before = out.read_bytes()

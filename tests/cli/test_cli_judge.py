@@ -85,9 +85,9 @@ def test_a_senseless_judge_is_the_callers_mistake(run_without_models, quiz, batc
 @pytest.mark.parametrize(
     ("lang", "expected"),
     [
-        ("en", (JudgeNote("local", "judged", None), "Checked by a judge: local")),
-        ("es", (JudgeNote("h:m", "judged", None), "Revisada por un juez: h:m")),
-        ("en", (JudgeNote("h:m", "unscored", "it \x1b[31mtook long"), "Not checked by the judge: it [31mtook long")),
+        ("en", (JudgeNote("local", "judged", None), "Checked by a judge model: local")),
+        ("es", (JudgeNote("h:m", "judged", None), "Revisada por un modelo juez: h:m")),
+        ("en", (JudgeNote("h:m", "unscored", "\x1b[31mlate"), "Not checked by the judge model: [31mlate")),
     ],
 )
 def test_a_grade_says_whether_a_judge_checked_it(run, monkeypatch, quiz, lang, expected):

@@ -208,7 +208,10 @@ def test_the_main_quiz_comes_first_and_a_folder_may_follow(monkeypatch, tmp_path
     assert default_quizzes()[-1] == tmp_path
     found = read_library(default_quizzes(), open_grader=open_fake)
     assert len(found.courses) >= 2
-    assert not found.faults
+    (fault,) = found.faults
+    assert str(tmp_path) in str(fault), "an empty folder is named"
+    monkeypatch.setenv("GRADER_QUIZZES", str(write_quiz(tmp_path).parent))
+    assert not read_library(default_quizzes(), open_grader=open_fake).faults
 
 
 def test_questions_are_listed_without_answers(library):
