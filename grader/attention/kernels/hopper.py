@@ -2,11 +2,16 @@
 
 What the compiler makes of ``forward.py`` alternates between matrix products and exponentials. Here each of two consumer
 warp groups has 64 queries of its own, so that one multiplies while the other exponentiates, and a producer warp keeps
-the tiles of keys and values coming through the tensor memory accelerator (arXiv:2407.08608). Written in Gluon,
-Triton's lower level, where layouts, barriers and asynchrony are explicit.
+the tiles of keys and values coming through the tensor memory accelerator (arXiv:2407.08608). Programs stay on their
+multiprocessor and take one tile of queries after another, so that the producer loads for the next while the consumers
+finish this one. Written in Gluon, Triton's lower level, where layouts, barriers and asynchrony are explicit.
+
+Barriers are counted on over all tiles: the n-th tile of keys that a program loads, the i-th tile of queries.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import torch
 import triton
@@ -27,6 +32,16 @@ from grader.attention.kernels.tuning import LOG2_E, describe
 _BLOCK_M, _BLOCK_N = 128, 128
 _STAGES = {64: 3, 128: 2}
 """Tiles of keys in flight by head size, as many as fit into shared memory."""
+
+
+@gluon.jit
+def _find_item(item, batch_heads, queries, section, BLOCK_M: gl.constexpr):
+    """Tile of queries and head of an item of work: longest first, heads that share the cache side by side."""
+    tiles = gl.cdiv(queries, BLOCK_M)
+    section_begin = item // (section * tiles) * section
+    width = gl.minimum(section, batch_heads - section_begin)
+    rest = item - section_begin * tiles
+    return tiles - 1 - rest // width, section_begin + rest % width
 
 
 @gluon.jit
@@ -65,24 +80,41 @@ def _tile_start(j, begin, count, whole_first, whole_last, BLOCK_N: gl.constexpr)
 
 @gluon.jit
 def _produce(
-    q_desc, k_desc, v_desc, q_tiles, k_tiles, v_tiles, q_full, k_full, k_empty, v_full, v_empty,
-    batch, head, group, top, begin, count, whole_first, whole_last,
-    BLOCK_N: gl.constexpr, STAGES: gl.constexpr, HALF: gl.constexpr,
+    q_desc, k_desc, v_desc, q_tiles, k_tiles, v_tiles, q_full, q_empty, k_full, k_empty, v_full, v_empty,
+    items, batch_heads, heads, group_size, queries, keys, window, section,
+    BLOCK_M: gl.constexpr, BLOCK_N: gl.constexpr, STAGES: gl.constexpr, LIMITED: gl.constexpr, WINDOWED: gl.constexpr,
 ):  # fmt: skip
-    """Load the queries once, then keys and values tile by tile, as soon as both consumers are done with a place."""
-    mbarrier.expect(q_full, q_desc.block_type.nbytes * 2)
-    tma.async_copy_global_to_shared(q_desc, [batch, head, top, 0], q_full, q_tiles.index(0))
-    tma.async_copy_global_to_shared(q_desc, [batch, head, top + HALF, 0], q_full, q_tiles.index(1))
-    for j in range(count):
-        stage = j % STAGES
-        free = ((j // STAGES) & 1) ^ 1
-        start = _tile_start(j, begin, count, whole_first, whole_last, BLOCK_N)
-        mbarrier.wait(k_empty.index(stage), free)
-        mbarrier.expect(k_full.index(stage), k_desc.block_type.nbytes)
-        tma.async_copy_global_to_shared(k_desc, [batch, group, start, 0], k_full.index(stage), k_tiles.index(stage))
-        mbarrier.wait(v_empty.index(stage), free)
-        mbarrier.expect(v_full.index(stage), v_desc.block_type.nbytes)
-        tma.async_copy_global_to_shared(v_desc, [batch, group, start, 0], v_full.index(stage), v_tiles.index(stage))
+    """Load each tile of queries, then its keys and values, as soon as both consumers are done with a place."""
+    HALF: gl.constexpr = BLOCK_M // 2
+    i = gl.program_id(0) * 0
+    n = i
+    for item in range(gl.program_id(0), items, gl.num_programs(0)):
+        tile, batch_head = _find_item(item, batch_heads, queries, section, BLOCK_M)
+        begin, count, whole_first, whole_last = _count_tiles(
+            tile, queries, keys, window, BLOCK_M, BLOCK_N, LIMITED, WINDOWED
+        )
+        batch = batch_head // heads
+        head = batch_head % heads
+        group = head // group_size
+        place = i % 2
+        mbarrier.wait(q_empty.index(place), ((i // 2) & 1) ^ 1)
+        mbarrier.expect(q_full.index(place), q_desc.block_type.nbytes * 2)
+        top = tile * BLOCK_M
+        tma.async_copy_global_to_shared(q_desc, [batch, head, top, 0], q_full.index(place), q_tiles.index(2 * place))
+        below = q_tiles.index(2 * place + 1)
+        tma.async_copy_global_to_shared(q_desc, [batch, head, top + HALF, 0], q_full.index(place), below)
+        for j in range(count):
+            stage = n % STAGES
+            free = ((n // STAGES) & 1) ^ 1
+            start = _tile_start(j, begin, count, whole_first, whole_last, BLOCK_N)
+            mbarrier.wait(k_empty.index(stage), free)
+            mbarrier.expect(k_full.index(stage), k_desc.block_type.nbytes)
+            tma.async_copy_global_to_shared(k_desc, [batch, group, start, 0], k_full.index(stage), k_tiles.index(stage))
+            mbarrier.wait(v_empty.index(stage), free)
+            mbarrier.expect(v_full.index(stage), v_desc.block_type.nbytes)
+            tma.async_copy_global_to_shared(v_desc, [batch, group, start, 0], v_full.index(stage), v_tiles.index(stage))
+            n += 1
+        i += 1
 
 
 @gluon.jit
@@ -106,19 +138,23 @@ def _softmax(
 
 @gluon.jit
 def _fold_tile(
-    j, acc, weights, m, l, query, k_tiles, v_tiles, k_full, k_empty, v_full, v_empty, start, first, last, scale_log2,
+    n, early, acc, weights, m, l, query, k_tiles, v_tiles, k_full, k_empty, v_full, v_empty,
+    start, first, last, scale_log2,
     MASKED: gl.constexpr, LEFT: gl.constexpr, HALF: gl.constexpr, BLOCK_N: gl.constexpr, HEAD: gl.constexpr,
     STAGES: gl.constexpr, LOGITS: gl.constexpr, OUT: gl.constexpr, WEIGHTS: gl.constexpr,
 ):  # fmt: skip
-    """Multiply for the logits of tile j and the weighted values of tile j - 1 at once, then take the softmax of j."""
-    stage = j % STAGES
-    before = (j - 1) % STAGES
-    mbarrier.wait(k_full.index(stage), (j // STAGES) & 1)
+    """Multiply for the logits of tile n and the weighted values of tile n - 1 at once, then take the softmax of n.
+
+    ``early`` says that tile n - 2 is one of these queries' too, whose values have been multiplied.
+    """
+    stage = n % STAGES
+    before = (n - 1) % STAGES
+    mbarrier.wait(k_full.index(stage), (n // STAGES) & 1)
     zero = gl.zeros([HALF, BLOCK_N], gl.float32, LOGITS)
     key = k_tiles.index(stage).reshape([BLOCK_N, HEAD])
     logits = warpgroup_mma(query, key.permute((1, 0)), zero, use_acc=False, is_async=True)
-    mbarrier.arrive(v_empty.index((j + STAGES - 2) % STAGES), count=1, pred=j > 1)
-    mbarrier.wait(v_full.index(before), ((j - 1) // STAGES) & 1)
+    mbarrier.arrive(v_empty.index((n + STAGES - 2) % STAGES), count=1, pred=early)
+    mbarrier.wait(v_full.index(before), ((n - 1) // STAGES) & 1)
     value = v_tiles.index(before).reshape([BLOCK_N, HEAD])
     out = warpgroup_mma(weights, value, acc, is_async=True)
     logits = warpgroup_mma_wait(1, deps=(logits,))
@@ -132,132 +168,142 @@ def _fold_tile(
 
 @gluon.jit
 def _consume(
-    half, q_tiles, k_tiles, v_tiles, q_full, k_full, k_empty, v_full, v_empty, out_ptr, lse_ptr,
-    out_base, out_stride_t, lse_base, top, queries, keys, window, scale_log2, begin, count, whole_first, whole_last,
-    HALF: gl.constexpr, BLOCK_N: gl.constexpr, HEAD: gl.constexpr, STAGES: gl.constexpr,
+    half, q_tiles, k_tiles, v_tiles, q_full, q_empty, k_full, k_empty, v_full, v_empty,
+    out_ptr, lse_ptr, out_stride_b, out_stride_h, out_stride_t,
+    items, batch_heads, heads, queries, keys, window, scale_log2, section,
+    BLOCK_M: gl.constexpr, BLOCK_N: gl.constexpr, HEAD: gl.constexpr, STAGES: gl.constexpr,
     LIMITED: gl.constexpr, WINDOWED: gl.constexpr,
 ):  # fmt: skip
-    """Compute HALF queries on one warp group."""
+    """Compute half of each tile of queries on one warp group."""
+    HALF: gl.constexpr = BLOCK_M // 2
     LOGITS: gl.constexpr = gl.NVMMADistributedLayout(
         version=[3, 0], warps_per_cta=[4, 1], instr_shape=[16, BLOCK_N, 16]
     )
     OUT: gl.constexpr = gl.NVMMADistributedLayout(version=[3, 0], warps_per_cta=[4, 1], instr_shape=[16, HEAD, 16])
     WEIGHTS: gl.constexpr = gl.DotOperandLayout(operand_index=0, parent=OUT, k_width=2)
     ROWS: gl.constexpr = gl.SliceLayout(1, LOGITS)
-    rows = top + half * HALF + gl.arange(0, HALF, layout=ROWS)
-    own = gl.minimum(rows, queries - 1) + (keys - queries)
-    first = own * 0
-    last = first + keys
-    if LIMITED:
-        last = gl.minimum(gl.maximum(own + 1, 0), keys)
-    if WINDOWED:
-        first = gl.minimum(gl.maximum(own - window + 1, 0), last)
-    m = gl.full([HALF], float("-inf"), gl.float32, ROWS)
-    l = gl.full([HALF], 0.0, gl.float32, ROWS)
-    acc = gl.zeros([HALF, HEAD], gl.float32, OUT)
-    border = count - (whole_last - whole_first)
-    mbarrier.wait(q_full, 0)
-    query = q_tiles.index(half).reshape([HALF, HEAD])
-    if count > 0:
-        mbarrier.wait(k_full.index(0), 0)
-        zero = gl.zeros([HALF, BLOCK_N], gl.float32, LOGITS)
-        key = k_tiles.index(0).reshape([BLOCK_N, HEAD])
-        logits = warpgroup_mma(query, key.permute((1, 0)), zero, use_acc=False, is_async=True)
-        logits = warpgroup_mma_wait(0, deps=(logits,))
-        mbarrier.arrive(k_empty.index(0), count=1)
-        start = _tile_start(0, begin, count, whole_first, whole_last, BLOCK_N)
-        # Masked whether it must be or not: one tile more costs less than its code twice.
-        fresh, m, l, _ = _softmax(logits, m, l, start, first, last, scale_log2, True, WINDOWED, BLOCK_N, LOGITS)
-        weights = gl.convert_layout(fresh.to(v_tiles.dtype), WEIGHTS)
-        for j in range(1, border):
-            start = _tile_start(j, begin, count, whole_first, whole_last, BLOCK_N)
-            acc, weights, m, l = _fold_tile(
-                j, acc, weights, m, l, query, k_tiles, v_tiles, k_full, k_empty, v_full, v_empty, start, first, last,
-                scale_log2, True, WINDOWED, HALF, BLOCK_N, HEAD, STAGES, LOGITS, OUT, WEIGHTS,
-            )  # fmt: skip
-        for j in range(gl.maximum(border, 1), count):
-            acc, weights, m, l = _fold_tile(
-                j, acc, weights, m, l, query, k_tiles, v_tiles, k_full, k_empty, v_full, v_empty, 0, first, last,
-                scale_log2, False, WINDOWED, HALF, BLOCK_N, HEAD, STAGES, LOGITS, OUT, WEIGHTS,
-            )  # fmt: skip
-        final = (count - 1) % STAGES
-        mbarrier.wait(v_full.index(final), ((count - 1) // STAGES) & 1)
-        out = warpgroup_mma(weights, v_tiles.index(final).reshape([BLOCK_N, HEAD]), acc, is_async=True)
-        acc = warpgroup_mma_wait(0, deps=(out,))
-    divisor = gl.where(l == 0.0, 1.0, l)
-    lse = gl.where(l == 0.0, float("-inf"), (m + gl.log2(divisor)) * 0.6931471805599453)
-    gl.store(lse_ptr + lse_base + rows, lse, mask=rows < queries)
-    acc = acc / gl.convert_layout(divisor, gl.SliceLayout(1, OUT))[:, None]
-    out_rows = top + half * HALF + gl.arange(0, HALF, layout=gl.SliceLayout(1, OUT))
-    columns = gl.arange(0, HEAD, layout=gl.SliceLayout(0, OUT))
-    place = out_ptr + out_base + out_rows.to(gl.int64)[:, None] * out_stride_t + columns[None, :]
-    gl.store(place, acc.to(out_ptr.dtype.element_ty), mask=(out_rows < queries)[:, None])
+    i = gl.program_id(0) * 0
+    n = i
+    for item in range(gl.program_id(0), items, gl.num_programs(0)):
+        tile, batch_head = _find_item(item, batch_heads, queries, section, BLOCK_M)
+        begin, count, whole_first, whole_last = _count_tiles(
+            tile, queries, keys, window, BLOCK_M, BLOCK_N, LIMITED, WINDOWED
+        )
+        top = tile * BLOCK_M + half * HALF
+        rows = top + gl.arange(0, HALF, layout=ROWS)
+        own = gl.minimum(rows, queries - 1) + (keys - queries)
+        first = own * 0
+        last = first + keys
+        if LIMITED:
+            last = gl.minimum(gl.maximum(own + 1, 0), keys)
+        if WINDOWED:
+            first = gl.minimum(gl.maximum(own - window + 1, 0), last)
+        m = gl.full([HALF], float("-inf"), gl.float32, ROWS)
+        l = gl.full([HALF], 0.0, gl.float32, ROWS)
+        acc = gl.zeros([HALF, HEAD], gl.float32, OUT)
+        border = count - (whole_last - whole_first)
+        place = i % 2
+        mbarrier.wait(q_full.index(place), (i // 2) & 1)
+        query = q_tiles.index(2 * place + half).reshape([HALF, HEAD])
+        if count > 0:
+            mbarrier.wait(k_full.index(n % STAGES), (n // STAGES) & 1)
+            zero = gl.zeros([HALF, BLOCK_N], gl.float32, LOGITS)
+            key = k_tiles.index(n % STAGES).reshape([BLOCK_N, HEAD])
+            logits = warpgroup_mma(query, key.permute((1, 0)), zero, use_acc=False, is_async=True)
+            logits = warpgroup_mma_wait(0, deps=(logits,))
+            mbarrier.arrive(k_empty.index(n % STAGES), count=1)
+            start = _tile_start(0, begin, count, whole_first, whole_last, BLOCK_N)
+            # Masked whether it must be or not: one tile more costs less than its code twice.
+            fresh, m, l, _ = _softmax(logits, m, l, start, first, last, scale_log2, True, WINDOWED, BLOCK_N, LOGITS)
+            weights = gl.convert_layout(fresh.to(v_tiles.dtype), WEIGHTS)
+            for j in range(1, border):
+                start = _tile_start(j, begin, count, whole_first, whole_last, BLOCK_N)
+                acc, weights, m, l = _fold_tile(
+                    n + j, j > 1, acc, weights, m, l, query, k_tiles, v_tiles, k_full, k_empty, v_full, v_empty,
+                    start, first, last, scale_log2, True, WINDOWED, HALF, BLOCK_N, HEAD, STAGES, LOGITS, OUT, WEIGHTS,
+                )  # fmt: skip
+            for j in range(gl.maximum(border, 1), count):
+                acc, weights, m, l = _fold_tile(
+                    n + j, j > 1, acc, weights, m, l, query, k_tiles, v_tiles, k_full, k_empty, v_full, v_empty,
+                    0, first, last, scale_log2, False, WINDOWED, HALF, BLOCK_N, HEAD, STAGES, LOGITS, OUT, WEIGHTS,
+                )  # fmt: skip
+            final = n + count - 1
+            mbarrier.arrive(q_empty.index(place), count=1)
+            mbarrier.arrive(v_empty.index((final + STAGES - 1) % STAGES), count=1, pred=count > 1)
+            mbarrier.wait(v_full.index(final % STAGES), (final // STAGES) & 1)
+            value = v_tiles.index(final % STAGES).reshape([BLOCK_N, HEAD])
+            out = warpgroup_mma(weights, value, acc, is_async=True)
+            acc = warpgroup_mma_wait(0, deps=(out,))
+            mbarrier.arrive(v_empty.index(final % STAGES), count=1)
+        else:
+            mbarrier.arrive(q_empty.index(place), count=1)
+        divisor = gl.where(l == 0.0, 1.0, l)
+        lse = gl.where(l == 0.0, float("-inf"), (m + gl.log2(divisor)) * 0.6931471805599453)
+        gl.store(lse_ptr + batch_head.to(gl.int64) * queries + rows, lse, mask=rows < queries)
+        acc = acc / gl.convert_layout(divisor, gl.SliceLayout(1, OUT))[:, None]
+        out_rows = top + gl.arange(0, HALF, layout=gl.SliceLayout(1, OUT))
+        columns = gl.arange(0, HEAD, layout=gl.SliceLayout(0, OUT))
+        base = (batch_head // heads).to(gl.int64) * out_stride_b + (batch_head % heads).to(gl.int64) * out_stride_h
+        where = out_ptr + base + out_rows.to(gl.int64)[:, None] * out_stride_t + columns[None, :]
+        gl.store(where, acc.to(out_ptr.dtype.element_ty), mask=(out_rows < queries)[:, None])
+        n += count
+        i += 1
 
 
 @gluon.jit
 def hopper_forward_kernel(
     q_desc, k_desc, v_desc, out_ptr, lse_ptr, out_stride_b, out_stride_h, out_stride_t,
-    batch_heads, heads, group_size, queries, keys, window, scale_log2, section,
+    items, batch_heads, heads, group_size, queries, keys, window, scale_log2, section,
     HEAD: gl.constexpr, BLOCK_M: gl.constexpr, BLOCK_N: gl.constexpr, STAGES: gl.constexpr,
     LIMITED: gl.constexpr, WINDOWED: gl.constexpr,
 ):  # fmt: skip
-    """Compute BLOCK_M queries of one head; arguments as in ``forward.py``."""
+    """Compute every so many items of BLOCK_M queries of one head; the other arguments as in ``forward.py``."""
     HALF: gl.constexpr = BLOCK_M // 2
-    tiles = gl.cdiv(queries, BLOCK_M)
-    program = gl.program_id(0)
-    section_begin = program // (section * tiles) * section
-    width = gl.minimum(section, batch_heads - section_begin)
-    rest = program - section_begin * tiles
-    tile = tiles - 1 - rest // width
-    batch_head = section_begin + rest % width
-    batch = batch_head // heads
-    head = batch_head % heads
-    top = tile * BLOCK_M
-    begin, count, whole_first, whole_last = _count_tiles(
-        tile, queries, keys, window, BLOCK_M, BLOCK_N, LIMITED, WINDOWED
-    )
-
-    q_tiles = gl.allocate_shared_memory(q_desc.dtype, [2, 1, 1, HALF, HEAD], q_desc.layout)
+    q_tiles = gl.allocate_shared_memory(q_desc.dtype, [4, 1, 1, HALF, HEAD], q_desc.layout)
     k_tiles = gl.allocate_shared_memory(k_desc.dtype, [STAGES, 1, 1, BLOCK_N, HEAD], k_desc.layout)
     v_tiles = gl.allocate_shared_memory(v_desc.dtype, [STAGES, 1, 1, BLOCK_N, HEAD], v_desc.layout)
-    q_full = gl.allocate_shared_memory(gl.int64, [1], mbarrier.MBarrierLayout())
+    q_full = gl.allocate_shared_memory(gl.int64, [2, 1], mbarrier.MBarrierLayout())
+    q_empty = gl.allocate_shared_memory(gl.int64, [2, 1], mbarrier.MBarrierLayout())
     k_full = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
     k_empty = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
     v_full = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
     v_empty = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
-    mbarrier.init(q_full, count=1)
-    for i in gl.static_range(STAGES):
-        mbarrier.init(k_full.index(i), count=1)
-        mbarrier.init(v_full.index(i), count=1)
-        mbarrier.init(k_empty.index(i), count=2)  # consumers
-        mbarrier.init(v_empty.index(i), count=2)
+    for place in gl.static_range(2):
+        mbarrier.init(q_full.index(place), count=1)
+        mbarrier.init(q_empty.index(place), count=2)  # consumers
+    for stage in gl.static_range(STAGES):
+        mbarrier.init(k_full.index(stage), count=1)
+        mbarrier.init(v_full.index(stage), count=1)
+        mbarrier.init(k_empty.index(stage), count=2)
+        mbarrier.init(v_empty.index(stage), count=2)
     fence_async_shared()
-
-    out_base = batch.to(gl.int64) * out_stride_b + head.to(gl.int64) * out_stride_h
-    lse_base = batch_head.to(gl.int64) * queries
     gl.warp_specialize(
         [
             (
                 _consume,
                 (
-                    0, q_tiles, k_tiles, v_tiles, q_full, k_full, k_empty, v_full, v_empty, out_ptr, lse_ptr,
-                    out_base, out_stride_t, lse_base, top, queries, keys, window, scale_log2,
-                    begin, count, whole_first, whole_last, HALF, BLOCK_N, HEAD, STAGES, LIMITED, WINDOWED,
+                    0, q_tiles, k_tiles, v_tiles, q_full, q_empty, k_full, k_empty, v_full, v_empty,
+                    out_ptr, lse_ptr, out_stride_b, out_stride_h, out_stride_t,
+                    items, batch_heads, heads, queries, keys, window, scale_log2, section,
+                    BLOCK_M, BLOCK_N, HEAD, STAGES, LIMITED, WINDOWED,
                 ),
             ),
             (
                 _consume,
                 (
-                    1, q_tiles, k_tiles, v_tiles, q_full, k_full, k_empty, v_full, v_empty, out_ptr, lse_ptr,
-                    out_base, out_stride_t, lse_base, top, queries, keys, window, scale_log2,
-                    begin, count, whole_first, whole_last, HALF, BLOCK_N, HEAD, STAGES, LIMITED, WINDOWED,
+                    1, q_tiles, k_tiles, v_tiles, q_full, q_empty, k_full, k_empty, v_full, v_empty,
+                    out_ptr, lse_ptr, out_stride_b, out_stride_h, out_stride_t,
+                    items, batch_heads, heads, queries, keys, window, scale_log2, section,
+                    BLOCK_M, BLOCK_N, HEAD, STAGES, LIMITED, WINDOWED,
                 ),
             ),
             (
                 _produce,
                 (
-                    q_desc, k_desc, v_desc, q_tiles, k_tiles, v_tiles, q_full, k_full, k_empty, v_full, v_empty,
-                    batch, head, head // group_size, top, begin, count, whole_first, whole_last, BLOCK_N, STAGES, HALF,
+                    q_desc, k_desc, v_desc, q_tiles, k_tiles, v_tiles,
+                    q_full, q_empty, k_full, k_empty, v_full, v_empty,
+                    items, batch_heads, heads, group_size, queries, keys, window, section,
+                    BLOCK_M, BLOCK_N, STAGES, LIMITED, WINDOWED,
                 ),
             ),
         ],
@@ -288,11 +334,17 @@ def run_hopper(
     descriptors = [
         _for_gluon(tensor, rows, kind) for tensor, rows in ((query, _BLOCK_M // 2), (key, _BLOCK_N), (value, _BLOCK_N))
     ]
-    hopper_forward_kernel[(triton.cdiv(queries, _BLOCK_M) * batch * heads,)](
-        *descriptors, out, lse, *out.stride()[:3], batch * heads, heads, heads // groups, queries, keys, window or 0,
-        scale * LOG2_E, section, HEAD=size, BLOCK_M=_BLOCK_M, BLOCK_N=_BLOCK_N, STAGES=_STAGES[size],
+    items = triton.cdiv(queries, _BLOCK_M) * batch * heads
+    hopper_forward_kernel[(min(items, _multiprocessors(query.device)),)](
+        *descriptors, out, lse, *out.stride()[:3], items, batch * heads, heads, heads // groups, queries, keys,
+        window or 0, scale * LOG2_E, section, HEAD=size, BLOCK_M=_BLOCK_M, BLOCK_N=_BLOCK_N, STAGES=_STAGES[size],
         LIMITED=limited, WINDOWED=window is not None, num_warps=4, maxnreg=168,
     )  # fmt: skip
+
+
+@cache
+def _multiprocessors(device: torch.device) -> int:
+    return int(torch.cuda.get_device_properties(device).multi_processor_count)
 
 
 def _for_gluon(tensor: Tensor, rows: int, kind: gl.dtype) -> TensorDescriptor:

@@ -23,7 +23,7 @@ HOPPER_HEAD_SIZES = (64, 128)
 HOPPER_FEWEST = 128
 """Queries from which on the Hopper kernel can be used: its two consumers have 64 rows each to fill."""
 
-HOPPER_FEWEST_KEYS = {64: 3072, 128: 768}
+HOPPER_FEWEST_KEYS = {64: 768, 128: 512}
 """Keys that a query must see on average, by head size, for the Hopper kernel to be faster; NOTES.md has the times."""
 
 
