@@ -111,7 +111,7 @@ def _stated(of: Subject) -> Iterator[Pair]:
 def _edited(of: Subject, lang: str, rng: random.Random) -> Iterator[Pair]:
     """One statement turned round, or restated, among others that stand."""
     for index, (own, _) in enumerate(of.criteria):
-        for copy, holds in near_copies(own, lang, rng, limit=2, question=of.prompt):
+        for copy, holds in near_copies(own, lang, rng, limit=3, question=of.prompt):
             joined = " ".join(copy if at == index else text for at, (text, _) in enumerate(of.criteria))
             verdict = CORRECT if holds else CONTRADICTORY
             yield of.pair(copy, own, verdict)
@@ -140,7 +140,7 @@ def _misled(of: Subject, own: Sequence[Pair], rng: random.Random) -> Iterator[Pa
             parts = [pair.answer, rng.choice(of.beliefs)[0]]
             rng.shuffle(parts)
             yield of.pair(" ".join(parts), of.references, CONTRADICTORY)
-        for copy, holds in near_copies(pair.answer, lang, rng, limit=1, question=of.prompt):
+        for copy, holds in near_copies(pair.answer, lang, rng, limit=2, question=of.prompt):
             yield of.pair(copy, of.references, CORRECT if holds else CONTRADICTORY)
         opened = reopen(pair.answer, lang, rng, of.prompt)
         if opened != pair.answer:

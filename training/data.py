@@ -13,8 +13,10 @@ import numpy as np
 
 DEV_MODULES = {"PS", "LF"}
 HALF = 0.5
-EPOCH_SHARES = {"criterion": 0.5, "misconception": 0.5, "synthetic": 0.35, "pool": 0.6}
-"""How much of a kind an epoch takes, drawn anew each time: answers that people wrote and graded count whole."""
+EPOCH_SHARES = {"criterion": 0.35, "misconception": 0.35, "synthetic": 0.2, "pool": 0.6}
+"""How much of a kind an epoch takes, drawn anew each time; what is not named counts whole."""
+PUBLIC, PUBLIC_COPIES = {"scientsbank", "beetle"}, 2
+"""Sets whose answers, written by learners and graded by people, come up so often in an epoch: they are the fewer."""
 Ids = list[int]
 Tokenise = Callable[[Sequence[str]], list[Ids]]
 Item = tuple  # token ids first, then whatever else the model's ``collate`` takes
@@ -69,8 +71,10 @@ def split(row: dict, holdout: str) -> str:  # noqa: PLR0911 -- one answer a rule
 
 
 def draw_epoch(rows: list[dict], rng: random.Random) -> list[dict]:
-    """Choose an epoch's pairs by ``EPOCH_SHARES``."""
-    return [row for row in rows if rng.random() < EPOCH_SHARES.get(row["kind"], 1.0)]
+    """Choose an epoch's pairs by ``EPOCH_SHARES`` and ``PUBLIC_COPIES``."""
+    chosen = [row for row in rows if rng.random() < EPOCH_SHARES.get(row["kind"], 1.0)]
+    again = [row for row in rows if row["kind"] == "reference" and row["source"] in PUBLIC]
+    return chosen + again * (PUBLIC_COPIES - 1)
 
 
 class Data:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from grader.match import CORRECT
 from training.pairs import Pair
-from training.perturb import contradict
+from training.preserve import near_copies
 
 ANY = (0, 1, 2, 3, 4)
 EDITED, ELSEWHERE, TRANSLATED = 0.5, 0.4, 0.35  # how often an answer is used so
@@ -49,7 +49,7 @@ def unlabelled(pairs: list[Pair], spanish: Mapping[str, str], seed: int = 0) -> 
         near = [p for p in by_module[pair.source, pair.module, pair.lang] if p.group != pair.group]
         if near and rng.random() < ELSEWHERE:
             yield made(pair, pair.answer, rng.choice(rng.choice(near).statements))
-        edits = contradict(pair.answer, pair.lang, rng, limit=1) if rng.random() < EDITED else []
+        edits = _edits(pair, rng) if rng.random() < EDITED else []
         for edit in edits:
             yield made(pair, edit, pair.statements[0])
         if pair.lang == "en" and pair.answer in spanish and rng.random() < TRANSLATED:
@@ -69,3 +69,8 @@ def unlabelled(pairs: list[Pair], spanish: Mapping[str, str], seed: int = 0) -> 
             for edit in edits:
                 yield made(pair, edit, rng.choice(rubric))
             yield made(pair, rng.choice(rubric), rng.choice(rubric))
+
+
+def _edits(pair: Pair, rng: random.Random) -> list[str]:
+    """The answer with its meaning changed, and restated."""
+    return [copy for copy, _ in near_copies(pair.answer, pair.lang, rng, limit=1, question=pair.question)]

@@ -48,7 +48,7 @@ def _made(of: Pair, answer: str, statements: tuple[str, ...], *allowed: int) -> 
 def _from_references(first: Pair, references: tuple[str, ...], rng: random.Random) -> Iterator[Pair]:
     for reference in references[:6]:
         yield _made(first, reference, references, CORRECT)
-        for copy, holds in near_copies(reference, first.lang, rng, limit=2, question=first.question):
+        for copy, holds in near_copies(reference, first.lang, rng, limit=3, question=first.question):
             yield _made(first, copy, (reference,), CORRECT if holds else CONTRADICTORY)
         yield _made(first, shuffled_keywords(reference, rng), (reference,), IRRELEVANT, NON_DOMAIN)
 
@@ -57,7 +57,7 @@ def _from_answers(members: Sequence[Pair], rng: random.Random) -> Iterator[Pair]
     """Right answers restated and contradicted, others restated: whose label stays."""
     right = [member for member in members if member.allowed == (CORRECT,)]
     for member in rng.sample(right, min(6, len(right))):
-        for copy, holds in near_copies(member.answer, member.lang, rng, limit=1, question=member.question):
+        for copy, holds in near_copies(member.answer, member.lang, rng, limit=2, question=member.question):
             yield _made(member, copy, member.statements, CORRECT if holds else CONTRADICTORY)
         opened = reopen(member.answer, member.lang, rng, member.question)
         if opened != member.answer:
