@@ -1,4 +1,4 @@
-"""What the tier and the judge make of answers whose question neither had seen, for ``benchmarks/grading.py``."""
+"""What the tiers and the judge make of answers whose question they had not seen, for ``benchmarks/grading.py``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from sklearn.model_selection import GroupKFold
 from grader import guard
 from grader.doubt import Part, basis_of, load_doubt
 from grader.match import NON_DOMAIN, Estimate, combine, conclude, load_rule
+from training import fit_rule
 from training.answers import OWN, Answer, read
-from training.fit_rule import FOLDS, Fitted, fit_references, fit_rubric, fit_statements, fit_weight
+from training.fit_rule import FOLDS, Fitted, Key, fit_references, fit_rubric, fit_statements
 from training.pairs import Pair
-
-Key = tuple[str, str]  # source, answer
 
 
 @dataclass
@@ -61,22 +60,18 @@ def opinions(answers: list[Answer]) -> Opinions:
     return Opinions(found, Fitted({}, by_references, by_rubric))
 
 
-def join(tier: Opinions, judge: Opinions, group_of: dict[Key, str]) -> dict[Key, Estimate]:
-    """Both models together, the judge's share from other questions."""
-    both = sorted(tier.estimates.keys() & judge.estimates.keys())
-
-    def among(fitted: Fitted, chosen: set[Key]) -> Fitted:
-        parts = (fitted.by_references, fitted.by_rubric)
-        return Fitted({}, *({name: part[name] for name in chosen if name in part} for part in parts))
-
-    out = {}
-    for train, test in GroupKFold(FOLDS).split(both, groups=[group_of[name] for name in both]):
-        chosen = {both[i] for i in train}
+def join(tier: Opinions, other: Opinions, pairs: dict[Key, Pair], *, by_lang: bool = False) -> Opinions:
+    """Both models together, the other's share from other questions, of each language by itself where ``by_lang``."""
+    both = sorted(tier.estimates.keys() & other.estimates.keys())
+    lang_of = {name: pairs[name].lang for name in both}
+    shares: dict[Key, float] = {}
+    for train, test in GroupKFold(FOLDS).split(both, groups=[pairs[name].group for name in both]):
+        chosen = {both[i]: lang_of[both[i]] if by_lang else "" for i in train}
         with contextlib.redirect_stdout(io.StringIO()):  # it tells what it fits
-            weight = fit_weight(among(tier.fitted, chosen), among(judge.fitted, chosen))
-        for name in (both[i] for i in test):
-            out[name] = combine(tier.estimates[name], judge.estimates[name], weight)
-    return out
+            fitted = fit_rule.fit_weights(tier.fitted, other.fitted, chosen)
+        shares |= {both[i]: fitted[lang_of[both[i]] if by_lang else ""] for i in test}
+    found = {name: combine(tier.estimates[name], other.estimates[name], share) for name, share in shares.items()}
+    return Opinions(found, fit_rule.join(tier.fitted, other.fitted, shares))
 
 
 def unsure(answers: list[Answer], found: dict[Key, Estimate]) -> set[Key]:

@@ -1,16 +1,17 @@
 """How well answers are graded that belong to questions never trained on, beside four simple ways to grade them.
 
-    python benchmarks/grading.py --shared ../shared/data --runs pair-dev --judge-runs judge-dev
+    runs="--runs pair-dev --accurate-runs mpnet-dev --judge-runs judge-dev"
+    python benchmarks/grading.py --shared ../shared/data $runs
 
-``training/README.md`` tells how to make the two runs.
+``training/README.md`` tells how to make the runs.
 
 Everything is out of fold, by question: a run's predictions count only for questions of which it saw no answer, and the
-rule's regressions, and the judge's share, are fitted again in five grouped folds, as ``training.fit_rule`` prints them
-but for its answers without content. The weights that ship saw every one of these answers, so they would look better
-here than they are. What is not out of fold: the patterns of ``grader.guard``, which leaves an answer empty (then it is
-non_domain); the calibration that tells when the tier is unsure, two numbers for each language; and the model's shape
-and the choice of the rule's features, made with some of these folds in view. Of SciEntsBank's modules PS and LF neither
-model saw anything; the regressions and the peers saw other questions of them.
+rule's regressions, and the shares of mpnet and the judge, are fitted again in five grouped folds, as
+``training.fit_rule`` prints them but for its answers without content. The weights that ship saw every one of these
+answers, so they would look better here than they are. What is not out of fold: the patterns of ``grader.guard``, which
+leaves an answer empty (then it is non_domain); the calibration that tells when the tier is unsure, two numbers for each
+language; and the models' shapes and the choice of the rule's features, made with some of these folds in view. Of
+SciEntsBank's modules PS and LF no model saw anything; the regressions and the peers saw other questions of them.
 
 The peers are fitted for each kind of source and language by itself, on the other folds:
 
@@ -27,7 +28,7 @@ from a logistic regression on the one number, their score from a line. Peers rea
 The gold score is what ``grader.match.conclude`` makes of the labelled verdict and criteria: points over full mark, or
 1, .5 and 0 where there is no rubric. Ours is likewise the score that a learner gets; a peer's line is free to hedge.
 Confidences are those of the regressions, before ``grader.doubt``. Answers a second are measured on ``SAMPLE`` answers
-to questions with a rubric, one at a time and warm, with the models that ship: of the tier and the judge the reading
+to questions with a rubric, one at a time and warm, with the models that ship: of the tiers and the judge the reading
 alone, of MiniLM one encoding.
 """
 
@@ -53,13 +54,15 @@ from grader.match import CONTRADICTORY, CORRECT, PARTIAL
 from grader.report.agreement import accuracy, bootstrap, calibration_error, pearson, reliability, rmse
 from training.answers import SOURCES, Answer, held_out
 from training.data import DEV_MODULES
-from training.fit_rule import FOLDS, Ask, ask_judge, ask_tier
+from training.fit_rule import FOLDS, Ask, ask_accurate, ask_judge, ask_tier
 from training.measure import auc
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "grading.jsonl"
 SEED, DRAWS, SAMPLE = 0, 2000, 30
 TIER, ALWAYS, UNSURE = "embedded", "embedded + local judge", "embedded + local judge when unsure"
+ACCURATE, ACCURATE_ALWAYS = "accurate", "accurate + local judge"
+JUDGED = {TIER: ALWAYS, ACCURATE: ACCURATE_ALWAYS}
 COLUMNS = {
     "two_way_accuracy": "2-way accuracy (95 %)",
     "two_way_f1": "2-way F1",
@@ -109,7 +112,7 @@ def seconds(work: Callable[[Answer], object], answers: list[Answer], known: int)
     return (time.perf_counter() - start) / len(answers)
 
 
-def timed(answers: list[Answer], *, judge: bool) -> dict[str, float]:
+def timed(answers: list[Answer], *, accurate: bool, judge: bool) -> dict[str, float]:
     """Seconds an answer takes, by what reads it."""
     rows = [a for a in answers if a.criteria and not guard.screen(a.pair.answer).empty]
     sample = random.Random(SEED).sample(rows, SAMPLE)
@@ -122,7 +125,12 @@ def timed(answers: list[Answer], *, judge: bool) -> dict[str, float]:
         "MiniLM cosine": seconds(lambda a: minilm().encode([a.pair.answer]), sample, SAMPLE),
         TIER: seconds(by(ask_tier), sample, SAMPLE),
     }
-    return found | ({ALWAYS: found[TIER] + seconds(by(ask_judge), sample, 3)} if judge else {})
+    if accurate:
+        found[ACCURATE] = found[TIER] + seconds(by(ask_accurate), sample, 3)
+    if judge:
+        more = seconds(by(ask_judge), sample, 3)
+        found |= {both: found[tier] + more for tier, both in JUDGED.items() if tier in found}
+    return found
 
 
 @dataclass
@@ -203,7 +211,7 @@ def table(name: str, subject: Subject, ways: dict[str, Graded], took: dict[str, 
         at = np.flatnonzero(inside)
         for way, graded in ways.items():
             row = measure(graded.at(at), gold.at(at), injected[at], groups[at])
-            share = {ALWAYS: 1.0, UNSURE: float(asked[at].mean())}.get(way, 0.0)
+            share = {UNSURE: float(asked[at].mean())}.get(way, float(way in JUDGED.values()))
             took_s = took.get(way) if way != UNSURE else took[TIER] + share * (took[ALWAYS] - took[TIER])
             row |= {"asked": round(share, 4), "per_second": None if took_s is None else round(1 / took_s, 2)}
             first = f"{shown}, {row['answers']} answers to {row['questions']} questions"
@@ -212,33 +220,45 @@ def table(name: str, subject: Subject, ways: dict[str, Graded], took: dict[str, 
     return rows
 
 
+def shared(answers: list[Answer], others: list[Answer]) -> np.ndarray:
+    """Places of the answers that are among the others too."""
+    known = {key(a.pair) for a in others}
+    return np.array([i for i, a in enumerate(answers) if key(a.pair) in known])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--runs", type=Path, nargs="+", default=[Path("pair-dev")])
+    parser.add_argument("--accurate-runs", type=Path, nargs="*", default=[], help="none leaves the accurate tier out")
     parser.add_argument("--judge-runs", type=Path, nargs="*", default=[], help="none leaves the judge out")
     args = parser.parse_args()
-    missing = [str(path) for path in (args.shared, *args.runs, *args.judge_runs) if not path.is_dir()]
+    folders = args.shared, *args.runs, *args.accurate_runs, *args.judge_runs
+    missing = [str(path) for path in folders if not path.is_dir()]
     if missing:
         parser.error(f"no such folder: {', '.join(missing)}; the docstring of this file tells how to make the runs")
 
     answers, full, about = held_out(args.shared, args.runs), points(args.shared), {**machine(), "seed": SEED}
+    others = held_out(args.shared, args.accurate_runs) if args.accurate_runs else answers
+    answers = [answers[i] for i in shared(answers, others)]
     print(json.dumps(about))
-    took = timed(answers, judge=bool(args.judge_runs))
-    gold, tier = labelled(answers, full), opinions(answers)
-    ways = {**peers(answers, gold), TIER: ours(answers, tier.estimates, full)}
-    doubted = unsure(answers, tier.estimates)
+    took = timed(answers, accurate=bool(args.accurate_runs), judge=bool(args.judge_runs))
+    pairs = {key(a.pair): a.pair for a in answers}
+    gold, made = labelled(answers, full), {TIER: opinions(answers)}
+    if args.accurate_runs:
+        made[ACCURATE] = join(made[TIER], opinions(others), pairs, by_lang=True)
+    ways = peers(answers, gold) | {way: ours(answers, found.estimates, full) for way, found in made.items()}
+    doubted = unsure(answers, made[TIER].estimates)
     asked = np.array([key(a.pair) in doubted for a in answers])
-    rows = table("Answers that the tier's runs held out", Subject(answers, gold, asked), ways, took)
+    rows = table("Answers that the tiers' runs held out", Subject(answers, gold, asked), ways, took)
     if args.judge_runs:
         judged = held_out(args.shared, args.judge_runs)
-        known = {key(a.pair) for a in judged}
-        at = np.array([i for i, a in enumerate(answers) if key(a.pair) in known])
-        both = [answers[i] for i in at]
-        joined = join(tier, opinions(judged), {key(a.pair): a.pair.group for a in both})
-        sparing = {name: joined[name] if name in doubted else tier.estimates[name] for name in joined}
+        at = shared(answers, judged)
+        both, said = [answers[i] for i in at], opinions(judged)
+        joined = {JUDGED[tier]: join(found, said, pairs).estimates for tier, found in made.items()}
+        joined[UNSURE] = made[TIER].estimates | {name: joined[ALWAYS][name] for name in joined[ALWAYS].keys() & doubted}
         ways = {way: graded.at(at) for way, graded in ways.items()}
-        ways |= {ALWAYS: ours(both, joined, full), UNSURE: ours(both, sparing, full)}
+        ways |= {way: ours(both, found, full) for way, found in joined.items()}
         rows += table("Answers that the judge's run held out too", Subject(both, gold.at(at), asked[at]), ways, took)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     with RESULTS.open("a", encoding="utf-8") as out:

@@ -1,6 +1,6 @@
 """How the grader that ships does on questions that none of its models was ever trained or tuned on.
 
-    python benchmarks/unseen.py [--judge local] [--limit N] [--out FILE]
+    python benchmarks/unseen.py [--tier accurate] [--judge local] [--limit N] [--out FILE]
 
 ``benchmarks/unseen`` holds 24 questions written for this alone, on attention and serving and on science and computing,
 each with 28 answers in two languages; nothing in ``training/`` reads them. Half of the right answers keep close to the
@@ -15,12 +15,13 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from _labelled import read_labelled
 from _machine import machine
 
-from grader.grade import Grader
+from grader.grade import Grader, Tier
 from grader.judge.settings import choose_judge
 from grader.records import to_record
 from grader.report.agreement import calibration_error, reliability
@@ -59,7 +60,7 @@ def grade_all(part: str, args: argparse.Namespace) -> list[Graded]:
     if args.limit:
         rows = random.Random(0).sample(rows, min(args.limit, len(rows)))
     judge = choose_judge(args.judge)
-    grader = Grader.open(quiz, rubric, judge=judge)
+    grader = Grader.open(quiz, rubric, tier=args.tier, judge=judge)
     given = [Submission(row["id"], row["question_id"], row["answer"], lang=row["lang"]) for row in rows]
     graded = []
     for row, grade in zip(rows, grader.grade(given), strict=True):
@@ -96,6 +97,7 @@ def measure(rows: Sequence[Graded]) -> dict[str, float]:
 def main() -> None:
     """Measure, print, append."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--tier", choices=get_args(Tier), default="embedded")
     parser.add_argument("--judge", default="none")
     parser.add_argument("--limit", type=int, default=0, help="answers of each part, drawn with a seed; 0 for all")
     parser.add_argument("--out", type=Path, help="every answer with its grade, JSON Lines")
@@ -115,7 +117,8 @@ def main() -> None:
     results = Path(__file__).parent / "results" / "unseen.jsonl"
     with results.open("a", encoding="utf-8") as lines:
         lines.writelines(
-            json.dumps({"set": name, "judge": args.judge, **row, **machine()}) + "\n" for name, row in measured.items()
+            json.dumps({"set": name, "tier": args.tier, "judge": args.judge, **row, **machine()}) + "\n"
+            for name, row in measured.items()
         )
     if args.out:
         whole = ({**r.row, "grade": to_record(r.grade)} for r in sets["all"])

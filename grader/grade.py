@@ -14,14 +14,15 @@ from grader.entail import Case
 from grader.free import Decided, FreeWriter
 from grader.intake import FreeAnswer, Intake
 from grader.judge import open_bench
-from grader.match import Decision, conclude, estimate, load_rule
+from grader.match import Decision, accurate_section, conclude, estimate, load_rule
 from grader.receipt import make_receipt
 from grader.schema import Outcome, Quiz, Rubric, Submission, Verdict
-from grader.second import Judged, TierRead, ask
+from grader.second import Judged, TierRead, ask, refine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from grader.accurate import CrossReader
     from grader.doubt import Part
     from grader.embed import Embedder
     from grader.entail import PairReader
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from grader.model_attention import Attention
     from grader.sheet import Sheet
 
-Tier = Literal["embedded"]
+Tier = Literal["embedded", "accurate"]
 BLANK = np.array([0.0, 0.0, 0.0, 0.0, 1.0])  # label probabilities of an answer with nothing to read
 
 
@@ -41,6 +42,7 @@ class Grader:
         quiz: The quiz.
         rubric: Its rubric; may be empty.
         reader: Reads an answer and a statement together; loaded when a free answer needs it.
+        accurate: Reads them once more; likewise. ``None`` on the embedded tier.
         embedder: Finds evidence; likewise.
         rule: Turns readings into verdicts; likewise.
         doubt: Calibrates confidence; none leaves it as the rule gives it.
@@ -53,13 +55,14 @@ class Grader:
         rubric: Rubric,
         *,
         reader: Callable[[], PairReader],
+        accurate: Callable[[], CrossReader] | None = None,
         embedder: Callable[[], Embedder],
         rule: Callable[[], Rule] = load_rule,
         doubt: Doubt | None = None,
         bench: Bench | None = None,
     ) -> None:
         self._quiz, self._rubric = quiz, rubric
-        self._reader, self._rule = reader, rule
+        self._reader, self._accurate, self._rule = reader, accurate, rule
         self._doubt, self._bench = doubt or Doubt(""), bench
         self._intake, self._writer = Intake(quiz, rubric), FreeWriter(embedder)
 
@@ -80,24 +83,29 @@ class Grader:
             quiz: The quiz.
             rubric: Its rubric; may be empty.
             tier: Which models.
-            attention: What they run on.
+            attention: What they run on; the accurate tier's second model runs on ``sdpa`` always.
             doubt: Calibrates confidence; what ships for the tier unless given.
             judge: Asked about some answers; checked here, loaded with the first of them.
 
         Raises:
             ModelUnavailableError: A model is missing or damaged, or the judge cannot be had.
         """
+        from grader.accurate import load_cross_reader
         from grader.embed import load_embedder
         from grader.entail import load_reader
 
         doubt = doubt or load_doubt(grader_name(tier, judge.name if judge else None))
         bench = None if judge is None else open_bench(judge, attention)
         reader, embedder = partial(load_reader, attention), partial(load_embedder, attention)
-        grader = cls(quiz, rubric, reader=reader, embedder=embedder, doubt=doubt, bench=bench)
+        accurate = load_cross_reader if tier == "accurate" else None
+        grader = cls(quiz, rubric, reader=reader, accurate=accurate, embedder=embedder, doubt=doubt, bench=bench)
         if any(question.type == "free" for question in quiz.questions):
             reader()
             embedder()
-            load_rule()
+            rule = load_rule()
+            if accurate is not None:
+                accurate_section(rule)
+                accurate()
         return grader
 
     @property
@@ -127,8 +135,11 @@ class Grader:
         held = [answer.sheet.nearest(text) for answer, text in zip(read, texts, strict=True)]
         cases = [Case(text, sheet.question, sheet.statements) for text, sheet in zip(texts, held, strict=True)]
         rows = self._reader().read_all(cases)
-        found = iter([self._estimate(*known) for known in zip(read, texts, held, rows, strict=True)])
-        return [None if answer.screened.empty else next(found) for answer in answers]
+        found = [self._estimate(*known) for known in zip(read, texts, held, rows, strict=True)]
+        if self._accurate is not None:
+            found = refine(self._accurate(), found, self._rule())
+        left = iter(found)
+        return [None if answer.screened.empty else next(left) for answer in answers]
 
     def _estimate(self, answer: FreeAnswer, text: str, held: Sheet, rows: NDArray[np.float64]) -> TierRead:
         described = tuple(surface.describe(text, held.question, answer.sheet.statements, answer.lang))
@@ -145,8 +156,12 @@ class Grader:
             for place, (answer, tier) in enumerate(zip(answers, read, strict=True))
             if tier is not None and (bench.when == "always" or self._doubts(answer, tier))
         }
-        judged = dict(zip(chosen, ask(bench, list(chosen.values()), self._rule()), strict=True))
+        judged = dict(zip(chosen, ask(bench, list(chosen.values()), self._rule(), self._judges_share()), strict=True))
         return [judged.get(place) for place in range(len(answers))]
+
+    def _judges_share(self) -> float:
+        rule = self._rule()
+        return (rule if self._accurate is None else accurate_section(rule)).judge_weight
 
     def _doubts(self, answer: FreeAnswer, tier: TierRead) -> bool:
         part = _part(answer, None)
@@ -179,7 +194,8 @@ class Grader:
 
     def _models(self, judged: Judged | None) -> str:
         """What read an answer and turned it into a grade."""
-        fitted = f"{self._reader().revision}+{self._rule().revision}+{self._doubt.digest}"
+        readers = self._reader().revision + ("" if self._accurate is None else f"+{self._accurate().revision}")
+        fitted = f"{readers}+{self._rule().revision}+{self._doubt.digest}"
         return fitted if judged is None else f"{fitted}+{judged.trace}"
 
 

@@ -12,23 +12,24 @@ The rule: ``estimate`` takes the first two steps as far as probabilities, ``conc
    A question with one criterion gives half its points to a partial answer.
 
 Both regressions were fitted on answers to questions that the pair model had not seen (``training/fit_rule.py``).
-Where a judge read the answer too, its reading is estimated likewise and ``combine`` joins both before the conclusion.
+Where the accurate tier's second model or a judge read the answer too, its reading is estimated likewise and ``combine``
+joins both before the conclusion.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from grader.errors import ModelUnavailableError
 from grader.regression import LEAST, Array, Regression, logit
-from grader.schema import Verdict
+from grader.schema import Lang, Verdict
 
 VERDICTS = tuple(Verdict)
 CORRECT, PARTIAL, CONTRADICTORY, IRRELEVANT, NON_DOMAIN = range(5)
@@ -103,6 +104,9 @@ class Rule:
         revision: Identifies the rule in a receipt.
         judge: The same regressions fitted on readings of the local judge; ``None`` where there are none.
         judge_weight: Share of a judge in ``combine``.
+        accurate: The same regressions fitted on readings of the accurate tier's second model, and the share of a judge
+            beside both; ``None`` where there are none.
+        accurate_weights: Share of that model in ``combine``, by the answer's language.
     """
 
     rubric: Regression
@@ -113,6 +117,8 @@ class Rule:
     revision: str
     judge: Rule | None = None
     judge_weight: float = HALF
+    accurate: Rule | None = None
+    accurate_weights: Mapping[Lang, float] = field(default_factory=dict)
 
 
 @cache
@@ -134,8 +140,13 @@ def load_rule() -> Rule:
 
 
 def parse_rule(saved: Mapping[str, Any], revision: str) -> Rule:
-    """Build a rule from what a rule file holds; its section ``judge`` and ``judge_weight`` are optional."""
-    judge = saved.get("judge")
+    """Build a rule from what a rule file holds; ``judge``, ``accurate`` and their weights may be missing."""
+    shared = {name: saved[name] for name in ("review_below", "judge_weight") if name in saved}
+
+    def section(name: str) -> Rule | None:
+        return parse_rule({**shared, **saved[name]}, revision) if name in saved else None
+
+    accurate = section("accurate")
     return Rule(
         rubric=Regression(saved["rubric"]),
         references=Regression(saved["references"]),
@@ -143,9 +154,24 @@ def parse_rule(saved: Mapping[str, Any], revision: str) -> Rule:
         misconception=Regression(saved["misconception"]),
         review_below=saved["review_below"],
         revision=revision,
-        judge=None if judge is None else parse_rule({"review_below": saved["review_below"], **judge}, revision),
+        judge=section("judge"),
         judge_weight=float(saved.get("judge_weight", HALF)),
+        accurate=accurate,
+        accurate_weights={lang: float(saved["accurate_weights"][lang]) for lang in get_args(Lang)} if accurate else {},
     )
+
+
+def accurate_section(rule: Rule) -> Rule:
+    """What was fitted on the accurate tier's second model.
+
+    Raises:
+        ModelUnavailableError: Nothing was.
+    """
+    if rule.accurate is None:
+        raise ModelUnavailableError(
+            f"{RULE_FILE} has no section for the accurate tier; reinstall the grader, or use --tier embedded"
+        )
+    return rule.accurate
 
 
 def best_reference(references: Array) -> Array:
@@ -221,9 +247,9 @@ def combine(tier: Estimate, judge: Estimate, weight: float) -> Estimate:
     each of a criterion or misconception the same of its odds.
 
     Args:
-        tier: Of the tier's models.
-        judge: Of the judge, about the same criteria and misconceptions.
-        weight: The judge's share, 0 to 1; at either end one of the two is returned, up to rounding.
+        tier: Of one model, or of several joined before.
+        judge: Of another, about the same criteria and misconceptions.
+        weight: The other's share, 0 to 1; at either end one of the two is returned, up to rounding.
     """
 
     def pooled(one: Array, other: Array) -> Array:

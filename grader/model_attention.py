@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from grader.packing import Packing
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 Attention = Literal["sdpa", "ours"]
 
 
-def attend_sdpa(packing: Packing, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def attend_sdpa(
+    packing: Packing, query: Tensor, key: Tensor, value: Tensor, masks: Sequence[Tensor] | None = None
+) -> Tensor:
     """Compute attention inside each of many packed texts with PyTorch's kernel, texts of one shape together.
 
     Args:
@@ -24,6 +28,8 @@ def attend_sdpa(packing: Packing, query: Tensor, key: Tensor, value: Tensor) -> 
         query: (tokens, heads, D).
         key: (offset + tokens, heads, D).
         value: Likewise.
+        masks: For each of the packing's groups what is added to its scores (B, heads, T, S); without, a key counts
+            unless it is padding.
 
     Returns:
         (tokens, heads · D).
@@ -32,10 +38,11 @@ def attend_sdpa(packing: Packing, query: Tensor, key: Tensor, value: Tensor) -> 
     from torch.nn.functional import scaled_dot_product_attention
 
     outs = []
-    for group in packing.groups:
+    for place, group in enumerate(packing.groups):
         rows = (query, group.queries), (key, group.keys), (value, group.keys)
         q, k, v = (states[places].transpose(1, 2) for states, places in rows)
-        mixed = scaled_dot_product_attention(q, k, v, attn_mask=group.real[:, None, None])
+        mask = group.real[:, None, None] if masks is None else masks[place]
+        mixed = scaled_dot_product_attention(q, k, v, attn_mask=mask)
         outs.append(mixed.transpose(1, 2).flatten(2).flatten(0, 1))
     return torch.cat(outs)[packing.unpad]
 

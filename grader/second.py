@@ -1,16 +1,21 @@
-"""The second reading: what a judge makes of answers that the tier has read, joined with what the tier made of them."""
+"""The second reading: what mpnet or a judge makes of answers, joined with what was made of them before."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from grader import entail
 from grader.judge import LOCAL, Bench, Case, JudgeFailure, Probabilities
-from grader.match import HALF, Estimate, Rule, combine, estimate
+from grader.match import HALF, Estimate, Rule, accurate_section, combine, estimate
 from grader.schema import JudgeNote, Lang
 from grader.sheet import Sheet
+
+if TYPE_CHECKING:
+    from grader.accurate import CrossReader
 
 
 @dataclass(frozen=True)
@@ -52,22 +57,48 @@ class Judged:
         return self.note.status == "unscored"
 
 
-def ask(bench: Bench, answers: Sequence[TierRead], rule: Rule) -> list[Judged]:
-    """Ask a judge about answers, in order; it reads the same statements as the tier did."""
+def refine(reader: CrossReader, answers: Sequence[TierRead], rule: Rule) -> list[TierRead]:
+    """Read answers with the accurate tier's second model too, in order, in languages where it has a share.
+
+    Raises:
+        ModelUnavailableError: The rule was not fitted on it.
+    """
+    fitted, weights = accurate_section(rule), rule.accurate_weights
+    cases = [entail.Case(a.answer, a.held.question, a.held.statements) for a in answers if weights[a.lang]]
+    rows = iter(reader.read_all(cases))
+
+    def refined(a: TierRead) -> TierRead:
+        again = estimate(a.held.arrange(next(rows), a.described), fitted)
+        return replace(a, estimate=combine(a.estimate, again, weights[a.lang]))
+
+    return [refined(a) if weights[a.lang] else a for a in answers]
+
+
+def ask(bench: Bench, answers: Sequence[TierRead], rule: Rule, share: float) -> list[Judged]:
+    """Ask a judge about answers, in order; it reads the same statements as the tier did.
+
+    Args:
+        bench: Asks the judge.
+        answers: As the tier has read them.
+        rule: Fitted.
+        share: The local judge's, beside the tier.
+    """
     if not answers:
         return []
     replies = bench.ask([Case(a.held.question, a.answer, a.held.statements, a.lang) for a in answers])
-    return [_judged(bench, answer, reply, rule) for answer, reply in zip(answers, replies, strict=True)]
+    return [_judged(bench, answer, reply, rule, share) for answer, reply in zip(answers, replies, strict=True)]
 
 
-def _judged(bench: Bench, answer: TierRead, reply: list[Probabilities] | JudgeFailure, rule: Rule) -> Judged:
+def _judged(
+    bench: Bench, answer: TierRead, reply: list[Probabilities] | JudgeFailure, rule: Rule, share: float
+) -> Judged:
     trace = f"{bench.identity}:{bench.when}"
     if isinstance(reply, JudgeFailure):
         return Judged(answer.estimate, JudgeNote(bench.name, "unscored", reply.reason), f"{trace}:unscored")
     rows = np.array(reply).round(6)
     # Section and share were fitted on the local judge; any other goes through the tier's regressions, for one half.
     own = rule.judge if bench.name == LOCAL else None
-    fitted, weight = (rule, HALF) if own is None else (own, rule.judge_weight)
+    fitted, weight = (rule, HALF) if own is None else (own, share)
     both = combine(answer.estimate, estimate(answer.held.arrange(rows, answer.described), fitted), weight)
     said = "".join(map(str, rows.argmax(axis=1)))
     return Judged(both, JudgeNote(bench.name, "judged", None), f"{trace}:{said}")

@@ -4,15 +4,16 @@
     runs="--shared ../shared/data --runs run/pair-dev"
     python -m training.fit_doubt $runs --out $out
     python -m training.fit_doubt $runs --judge-runs run/judge-dev --grader embedded+local --out $out
-    python -m training.fit_doubt --grader accurate --labelled answers.jsonl --origin "..." --out $out
+    python -m training.fit_doubt $runs --accurate-runs run/mpnet-dev --grader accurate --out $out
+    python -m training.fit_doubt --grader embedded+server --labelled answers.jsonl --origin "..." --out $out
 
 The first form grades the authored and the in-domain answers as ``benchmarks/grading.py`` does: readings from the run
 that held the question out, verdicts from regressions of ``training.fit_rule`` that held it out too. The second does so
-with the local judge beside the tier, on the answers whose questions neither had seen. The third takes what any other
-tier or judge made, one JSON object a line: ``group`` (the question), ``lang``, ``confidence`` (of the verdict, before
-any calibration), ``right`` (of the five-way verdict) and, unless it is ``rubric``, ``basis``. What the guard leaves
-empty has no confidence and does not belong there. Each replaces the entry of its grader in ``--out`` and keeps the
-others.
+with the local judge beside the tier, on the answers whose questions neither had seen; the third with the accurate
+tier's second model, and with ``--judge-runs`` with both. The last takes what any other tier or judge made, one JSON
+object a line: ``group`` (the question), ``lang``, ``confidence`` (of the verdict, before any calibration), ``right``
+(of the five-way verdict) and, unless it is ``rubric``, ``basis``. What the guard leaves empty has no confidence and
+does not belong there. Each replaces the entry of its grader in ``--out`` and keeps the others.
 
 What is printed is cross-validated by question: the map, and the threshold of a wanted error, come from other questions.
 """
@@ -22,7 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -31,7 +32,7 @@ from sklearn.model_selection import GroupKFold
 
 from grader.doubt import Calibration, Doubt, Labelled, Part, dump_doubts, fit, promise, read_doubts
 from grader.errors import GraderError
-from grader.match import load_rule
+from grader.match import accurate_section, load_rule
 from grader.report.agreement import brier, calibration_error, reliability
 from training.answers import Answer
 from training.fit_rule import fit_references, fit_rubric, load, pool
@@ -74,23 +75,31 @@ Key = tuple[str, str, str]  # basis, source, answer
 Guess = tuple[Answer, np.ndarray]
 
 
-def own_rows(shared: Path, runs: list[Path], judge_runs: list[Path]) -> list[Row]:
+def own_rows(shared: Path, runs: list[Path], accurate_runs: list[Path], judge_runs: list[Path]) -> list[Row]:
     """Grade the authored and the in-domain answers out of fold, by rubric and by references alone.
 
-    Where runs of a judge are named, by both together, and only what neither had seen.
+    Where runs of the accurate tier's second model or of a judge are named, by all together, and only what none had
+    seen.
     """
-    found = _guesses(load(shared, runs))
+    rule, found = load_rule(), _guesses(load(shared, runs))
+    if accurate_runs:
+        found = _joined(found, _guesses(load(shared, accurate_runs)), lambda a: rule.accurate_weights[a.pair.lang])
     if judge_runs:
-        weight, judged = load_rule().judge_weight, _guesses(load(shared, judge_runs))
-        found = {
-            (f"judged {key[0]}", *key[1:]): (answer, pool(p[None], judged[key][1][None], weight)[0])
-            for key, (answer, p) in found.items()
-            if key in judged
-        }
+        share = (accurate_section(rule) if accurate_runs else rule).judge_weight
+        both = _joined(found, _guesses(load(shared, judge_runs)), lambda _: share)
+        found = {(f"judged {key[0]}", *key[1:]): guess for key, guess in both.items()}
     return [
         Row(a.pair.group, (cast("Any", basis), a.pair.lang), float(p.max()), bool(p.argmax() == a.verdict))
         for (basis, *_), (a, p) in found.items()
     ]
+
+
+def _joined(found: dict[Key, Guess], other: dict[Key, Guess], share: Callable[[Answer], float]) -> dict[Key, Guess]:
+    return {
+        key: (answer, pool(p[None], other[key][1][None], share(answer))[0])
+        for key, (answer, p) in found.items()
+        if key in other
+    }
 
 
 def _guesses(answers: list[Answer]) -> dict[Key, Guess]:
@@ -148,12 +157,14 @@ def main() -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--runs", type=Path, nargs="+")
     source.add_argument("--labelled", type=Path)
+    parser.add_argument("--accurate-runs", type=Path, nargs="+", default=[])
     parser.add_argument("--judge-runs", type=Path, nargs="+", default=[])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     parser.add_argument("--origin", default=ORIGIN, help="which answers these are, for whoever reads the file")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    rows = read_rows(args.labelled) if args.labelled else own_rows(args.shared, args.runs, args.judge_runs)
+    runs = args.runs, args.accurate_runs, args.judge_runs
+    rows = read_rows(args.labelled) if args.labelled else own_rows(args.shared, *runs)
     for part, found in sorted(split(rows).items()):
         show(part, found)
     doubts = read_doubts(args.out) if args.out.exists() else {}

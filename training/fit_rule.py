@@ -1,12 +1,13 @@
 """Fit the rule that turns readings into verdicts, on answers to questions that the models had not seen.
 
     out=grader/weights/rule.json
-    python -m training.fit_rule --shared ../shared/data --runs run/pair-dev --judge-runs run/judge-dev --out $out
+    more="--accurate-runs run/mpnet-dev --judge-runs run/judge-dev"
+    python -m training.fit_rule --shared ../shared/data --runs run/pair-dev $more --out $out
 
 Each run holds predictions of ``training.train_pair`` or ``training.train_judge``, both with ``--holdout dev`` or folds,
 about questions that it had not seen. Regressions are fitted by scikit-learn; what is printed comes from a second,
-grouped cross-validation of the regressions themselves. The judge's share is the one with the least log loss on answers
-that neither model had seen.
+grouped cross-validation of the regressions themselves. A share is the one with the least log loss on answers that no
+model of the mixture had seen: the judge's beside either tier, and mpnet's in each language, since it learnt English.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from grader import guard
+from grader.accurate import load_cross_reader
 from grader.entail import load_reader
 from grader.judge import JudgeFailure, LocalJudge
 from grader.match import CONTRADICTORY, CORRECT, HALF, reference_features, rubric_features, statement_features
@@ -37,8 +39,9 @@ from training.phrases import NOISE
 
 FOLDS = 5
 
-NOISY, NOISES_EACH = {"tier": 60, "judge": 20}, 3  # questions, answers to each
+NOISY, NOISES_EACH = {"tier": 60, "accurate": 20, "judge": 20}, 3  # questions, answers to each
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
+Key = tuple[str, str]  # source, answer
 Ask = Callable[[str, str, list[str], str], np.ndarray]  # answer, question, statements, language
 
 
@@ -74,6 +77,12 @@ def ask_tier(answer: str, question: str, statements: list[str], lang: str) -> np
     """Read with the pair model that ships."""
     del lang
     return load_reader().read(answer, question, statements)
+
+
+def ask_accurate(answer: str, question: str, statements: list[str], lang: str) -> np.ndarray:
+    """Read with the accurate tier's second model that ships."""
+    del lang
+    return load_cross_reader().read(answer, question, statements)
 
 
 def ask_judge(answer: str, question: str, statements: list[str], lang: str) -> np.ndarray:
@@ -175,8 +184,13 @@ class Fitted:
     """
 
     saved: dict
-    by_references: dict[tuple, tuple[int, np.ndarray]]
-    by_rubric: dict[tuple, tuple[int, np.ndarray]]
+    by_references: dict[Key, tuple[int, np.ndarray]]
+    by_rubric: dict[Key, tuple[int, np.ndarray]]
+
+    def among(self, keys: Collection[Key]) -> Fitted:
+        """The same of some answers only."""
+        parts = (self.by_references, self.by_rubric)
+        return Fitted({}, *({key: part[key] for key in sorted(part) if key in keys} for part in parts))
 
 
 def load(shared: Path, runs: list[Path]) -> list[Answer]:
@@ -225,8 +239,28 @@ def pool(tier: np.ndarray, judge: np.ndarray, weight: float) -> np.ndarray:
     return p / p.sum(1, keepdims=True)
 
 
-def fit_weight(tier: Fitted, judge: Fitted) -> float:
-    """The judge's share in ``grader.match.combine`` with the least log loss, on answers that neither had seen."""
+def join(tier: Fitted, other: Fitted, weights: Mapping[Key, float]) -> Fitted:
+    """What both say together of the answers that have a weight: the other's share."""
+
+    def both(name: str) -> dict[Key, tuple[int, np.ndarray]]:
+        one, two = getattr(tier, name), getattr(other, name)
+        keys = [key for key in weights if key in one and key in two]
+        return {key: (one[key][0], pool(one[key][1][None], two[key][1][None], weights[key])[0]) for key in keys}
+
+    return Fitted({}, both("by_references"), both("by_rubric"))
+
+
+def fit_weights(tier: Fitted, other: Fitted, lang_of: Mapping[Key, str]) -> dict[str, float]:
+    """The other's share in each language, on the answers whose language is told."""
+    shares = {}
+    for lang in sorted(set(lang_of.values())):
+        keys = {key for key, own in lang_of.items() if own == lang}
+        shares[lang] = fit_weight(tier.among(keys), other.among(keys), f"{lang}: mpnet")
+    return shares
+
+
+def fit_weight(tier: Fitted, judge: Fitted, name: str = "judge") -> float:
+    """The second one's share in ``grader.match.combine`` with the least log loss, on answers that neither had seen."""
     losses = dict.fromkeys(WEIGHTS, 0.0)
     for one, other in ((tier.by_references, judge.by_references), (tier.by_rubric, judge.by_rubric)):
         both = sorted(one.keys() & other.keys())
@@ -236,9 +270,9 @@ def fit_weight(tier: Fitted, judge: Fitted) -> float:
             p = pool(*pair, weight)
             losses[weight] -= float(np.log(p[np.arange(len(gold)), gold].clip(LEAST)).mean())
             if weight in {0.0, 1.0, 0.75}:
-                show(f"judge's share {weight}", gold, p)
+                show(f"{name}'s share {weight}", gold, p)
     best = min(losses, key=lambda weight: losses[weight])
-    print("log loss by the judge's share:", {weight: round(loss / 2, 3) for weight, loss in losses.items()})
+    print(f"log loss by {name}'s share:", {weight: round(loss / 2, 3) for weight, loss in losses.items()})
     return best
 
 
@@ -246,14 +280,25 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="of training.train_pair")
+    parser.add_argument("--accurate-runs", type=Path, nargs="+", default=[], help="of training.train_pair on mpnet")
     parser.add_argument("--judge-runs", type=Path, nargs="+", default=[], help="of training.train_judge")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    tier = fit_reader("tier", load(args.shared, args.runs), ask_tier)
+    answers = load(args.shared, args.runs)
+    tier = fit_reader("tier", answers, ask_tier)
     saved = {**tier.saved, "review_below": 0.7}
     if args.judge_runs:
         judge = fit_reader("judge", load(args.shared, args.judge_runs), ask_judge)
         saved |= {"judge": judge.saved, "judge_weight": fit_weight(tier, judge)}
+    if args.accurate_runs:
+        accurate = fit_reader("accurate", load(args.shared, args.accurate_runs), ask_accurate)
+        lang_of = {(a.pair.source, a.pair.id): a.pair.lang for a in answers}
+        weights = fit_weights(tier, accurate, lang_of)
+        saved |= {"accurate": accurate.saved, "accurate_weights": weights}
+        if args.judge_runs:
+            print("== judge beside both")
+            both = join(tier, accurate, {key: weights[lang] for key, lang in lang_of.items()})
+            saved["accurate"] |= {"judge_weight": fit_weight(both, judge)}
     args.out.write_text(json.dumps(saved) + "\n")
 
 
