@@ -278,7 +278,7 @@ UNTOUCHED = frozenset(
     """
     thought through although country contract martial trouble desert quantity quality conversation conservation
     absorption adsorption contraste interfase interfaz verdadero verdadera correcto correcta incorrecto incorrecta
-    correct incorrect momento
+    correct incorrect momento hundred hundreds thousand thousands million millions billion cientos millones billones
     """.split()
 )
-"""Words of which a slip of the pen makes another word, or that are a verdict."""
+"""Words of which a slip of the pen makes another word, or that are a verdict or a number."""
