@@ -7,7 +7,7 @@ import sys
 from functools import partial
 
 from grader.errors import GraderError
-from grader.grade import Grader
+from grader.grade import TIERS, Grader
 from grader.judge import choose_judge
 from grader.ui import serve, until_terminated
 
@@ -19,6 +19,10 @@ def main() -> int:
     if not (port.isascii() and port.isdecimal() and int(port) <= 65535):  # noqa: PLR2004 -- the highest port there is
         print(f"GRADER_PORT: {port!r} is not a port number", file=sys.stderr)  # noqa: T201
         return 2
+    tier = os.environ.get("GRADER_TIER") or TIERS[0]
+    if tier not in TIERS:
+        print(f"GRADER_TIER: {tier!r} is none of {', '.join(TIERS)}", file=sys.stderr)  # noqa: T201
+        return 2
     try:
         judge = choose_judge(
             os.environ.get("GRADER_JUDGE") or "none", model=os.environ.get("GRADER_JUDGE_MODEL") or None
@@ -27,7 +31,7 @@ def main() -> int:
             serve(
                 host,
                 int(port),
-                open_grader=partial(Grader.open, judge=judge),
+                open_grader=partial(Grader.open, tier=tier, judge=judge),
                 mcp=os.environ.get("GRADER_API", "0") not in {"", "0"},
             )
     except GraderError as error:

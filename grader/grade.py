@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from grader.sheet import Sheet
 
 Tier = Literal["embedded", "accurate"]
+TIERS: tuple[Tier, ...] = get_args(Tier)
 BLANK = np.array([0.0, 0.0, 0.0, 0.0, 1.0])  # label probabilities of an answer with nothing to read
 
 

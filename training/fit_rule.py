@@ -15,12 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
@@ -29,48 +31,101 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from grader import guard
 from grader.accurate import load_cross_reader
-from grader.entail import load_reader
+from grader.e5 import load_tokenizer
+from grader.encoder import build_encoder
+from grader.entail import PairReader, load_reader
 from grader.judge import JudgeFailure, LocalJudge
-from grader.match import CONTRADICTORY, CORRECT, HALF, reference_features, rubric_features, statement_features
+from grader.match import (
+    CONTRADICTORY,
+    CORRECT,
+    HALF,
+    IRRELEVANT,
+    reference_features,
+    rubric_features,
+    statement_features,
+)
+from grader.pair_head import PairHead
 from grader.regression import CLIP, LEAST
 from training.answers import SOURCES, Answer, held_out, read
+from training.measure import read_report
 from training.pairs import FIVE_WAY
 from training.phrases import NOISE
 
 FOLDS = 5
 
 NOISY, NOISES_EACH = {"tier": 60, "accurate": 20, "judge": 20}, 3  # questions, answers to each
+ASTRAY, ASTRAY_EACH = {"tier": 400, "accurate": 60, "judge": 30}, 2
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
 Key = tuple[str, str]  # source, answer
 Ask = Callable[[str, str, list[str], str], np.ndarray]  # answer, question, statements, language
 
 
 def noise(answers: list[Answer], read: Ask, questions: int, seed: int = 0) -> list[Answer]:
-    """Answers with no content to some of the questions, read by the weights that ship.
+    """Answers with no content to some of the questions.
 
     No learner in the data writes such things, and a rule that never saw them may call them anything.
     """
     rng = random.Random(seed)
-    made = []
+    return [
+        made_up(a, text, FIVE_WAY[verdict][0], read)
+        for a in one_each(answers, questions, rng)
+        for text, verdict in rng.sample(NOISE, NOISES_EACH)
+    ]
+
+
+def astray(answers: list[Answer], read: Ask, questions: int, seed: int = 0) -> list[Answer]:
+    """Right answers to other questions of the same course: fluent, of the subject, and beside the point.
+
+    A rule that never saw them takes whatever resembles no reference and denies nothing for a right answer in words of
+    its own. Beetle is left out: many of its answers are right for several questions.
+    """
+    rng = random.Random(seed)
+    right: dict[tuple[str, str], list[Answer]] = defaultdict(list)
+    for a in answers:
+        if a.verdict == CORRECT:
+            right[_course(a), a.pair.lang].append(a)
+    out = []
+    for a in one_each([a for a in answers if a.pair.source != "beetle"], questions, rng):
+        others = [b.pair.answer for b in right[_course(a), a.pair.lang] if b.pair.group != a.pair.group]
+        chosen = rng.sample(others, min(ASTRAY_EACH, len(others)))
+        out += [made_up(a, text, IRRELEVANT, read) for text in chosen]
+    return out
+
+
+def _course(a: Answer) -> str:
+    return f"{a.pair.source} {a.pair.module} {a.pair.group.rpartition('-')[0]}"
+
+
+def one_each(answers: list[Answer], questions: int, rng: random.Random) -> list[Answer]:
+    """An answer to each of some questions, in each language."""
     by_question = {(a.pair.group, a.pair.lang): a for a in answers}
-    for a in rng.sample(
-        sorted(by_question.values(), key=lambda a: a.pair.group + a.pair.lang), min(questions, len(by_question))
-    ):
-        for text, verdict in rng.sample(NOISE, NOISES_EACH):
-            statements = [*a.pair.statements[:6], *a.statements]
-            rows, at = read(text, a.pair.question, statements, a.pair.lang), len(statements) - len(a.statements)
-            split = at + len(a.criteria)
-            made.append(
-                Answer(
-                    replace(a.pair, answer=text),
-                    FIVE_WAY[verdict][0],
-                    rows[:at],
-                    [(row, False) for row in rows[at:split]],
-                    [(row, False) for row in rows[split:]],
-                    a.statements,
-                )
-            )
-    return made
+    return rng.sample([by_question[key] for key in sorted(by_question)], min(questions, len(by_question)))
+
+
+def made_up(a: Answer, text: str, verdict: int, read: Ask) -> Answer:
+    """Another answer to the same question, which meets no criterion, as a model reads it."""
+    statements = [*a.pair.statements[:6], *a.statements]
+    rows, at = read(text, a.pair.question, statements, a.pair.lang), len(statements) - len(a.statements)
+    split = at + len(a.criteria)
+    return Answer(
+        replace(a.pair, answer=text),
+        verdict,
+        rows[:at],
+        [(row, False) for row in rows[at:split]],
+        [(row, False) for row in rows[split:]],
+        a.statements,
+    )
+
+
+def asker_of(run: Path) -> Ask:
+    """What reads with the pair model of a run, to which the questions that it held out are new."""
+    state = load_file(run / "state.safetensors")
+    encoder, head = build_encoder(), PairHead(state["head.out.weight"].shape[1])
+    for module, part in ((encoder, "encoder."), (head, "head.")):
+        own = {name.removeprefix(part): tensor.float() for name, tensor in state.items() if name.startswith(part)}
+        module.load_state_dict(own, strict=False)
+    reader = PairReader(encoder, head.eval(), load_tokenizer(), read_report(run)["args"]["apart"], str(run))
+    return lambda answer, question, statements, _lang: reader.read(answer, question, statements)
 
 
 def ask_tier(answer: str, question: str, statements: list[str], lang: str) -> np.ndarray:
@@ -204,9 +259,9 @@ def fit_reader(name: str, answers: list[Answer], ask: Ask) -> Fitted:
     """Fit and print the regressions for one model's readings."""
     print(f"== {name}")
     parts = [a for a in answers if a.criteria], [a for a in answers if not a.criteria]
-    made = [a for part in parts for a in noise(part, ask, NOISY[name])]
-    read(made)
-    everything = [*answers, *made]
+    added = [a for part in parts for a in (*noise(part, ask, NOISY[name]), *astray(part, ask, ASTRAY[name]))]
+    read(added)
+    everything = [*answers, *added]
     graded = [a for a in everything if a.criteria]
     references, guess = fit_references(everything)
     rubric, judged = fit_rubric(graded)
@@ -285,7 +340,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     answers = load(args.shared, args.runs)
-    tier = fit_reader("tier", answers, ask_tier)
+    tier = fit_reader("tier", answers, asker_of(args.runs[0]))
     saved = {**tier.saved, "review_below": 0.7}
     if args.judge_runs:
         judge = fit_reader("judge", load(args.shared, args.judge_runs), ask_judge)

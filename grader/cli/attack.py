@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from grader.grade import Grader
+
+OpenGrader = Callable[[Quiz, Rubric], "Grader"]
 PER_ATTACK = 10  # cases of one attack and language
 
 
-def attack_files(files: Sequence[Path], max_moved: float, *, as_json: bool) -> bool:
+def attack_files(files: Sequence[Path], max_moved: float, open_grader: OpenGrader, *, as_json: bool) -> bool:
     """Attack the quizzes among some files that have no faults, and print what came of it.
 
     Args:
         files: Quizzes and rubrics; a rubric alone stands for its quiz.
         max_moved: Share of all cases but injections that may move the wrong way, 0 to 1.
+        open_grader: Opens the grader to attack.
         as_json: Print one JSON object.
 
     Returns:
@@ -34,7 +38,7 @@ def attack_files(files: Sequence[Path], max_moved: float, *, as_json: bool) -> b
     Raises:
         GraderError: No quiz has a free question.
     """
-    found = [result for quiz, rubric in _courses(files) for result in _attacked(quiz, rubric)]
+    found = [result for quiz, rubric in _courses(files) for result in _attacked(quiz, rubric, open_grader)]
     if not found:
         raise GraderError("there is nothing to attack: no quiz among these files has a free question")
     injected = [result for result in found if result.case.attack.startswith(INJECTION)]
@@ -73,14 +77,12 @@ def _courses(files: Sequence[Path]) -> Iterator[tuple[Quiz, Rubric]]:
         yield quiz, load_rubric(rubric, quiz) if rubric else Rubric()
 
 
-def _attacked(quiz: Quiz, rubric: Rubric) -> list[Result]:
-    from grader.grade import Grader
-
+def _attacked(quiz: Quiz, rubric: Rubric, open_grader: OpenGrader) -> list[Result]:
     cases = sample(make_cases(quiz, rubric), PER_ATTACK)
     if not cases:
         return []
     messages().print(f"attacking {quiz.id} with {len(cases)} answers")
-    return list(attack(cases, Grader.open(quiz, rubric)))
+    return list(attack(cases, open_grader(quiz, rubric)))
 
 
 def _table(rows: Sequence[Row]) -> Table:

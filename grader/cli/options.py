@@ -61,7 +61,7 @@ def open_grader(
     rubric: Rubric,
     *,
     tier: Tier,
-    attention: Attention,
+    attention: Attention = "sdpa",
     doubt: Doubt | None = None,
     judge: JudgeSettings | None = None,
 ) -> Grader:

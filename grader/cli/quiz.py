@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from grader.cli.console import messages, print_json, print_line
-from grader.cli.options import JsonOption
+from grader.cli.options import JsonOption, JudgeOption, TierOption, open_grader
 from grader.errors import Fault, GraderError
 
 quiz_app = typer.Typer(no_args_is_help=True, help="Check, mirror and describe quiz and rubric files.")
@@ -30,12 +31,19 @@ MaxMovedOption = Annotated[
 
 @quiz_app.command("check")
 def check(
-    files: FilesArgument, *, attack: AttackOption = False, max_moved: MaxMovedOption = 0.15, as_json: JsonOption = False
+    files: FilesArgument,
+    *,
+    attack: AttackOption = False,
+    max_moved: MaxMovedOption = 0.15,
+    tier: TierOption = "embedded",
+    judge: JudgeOption = "none",
+    as_json: JsonOption = False,
 ) -> None:
     """Check quiz and rubric files; print every fault with file, line and field.
 
     In files without faults the facts that quizzes name are run, and the keys held against them. With --attack, files
-    that stand this are attacked. It fails where an order to the grader raised any grade.
+    that stand this are attacked, graded by --tier and, every answer, by --judge. It fails where an order to the grader
+    raised any grade.
     """
     from grader.load import check_facts, check_files
 
@@ -45,8 +53,10 @@ def check(
         faults, ran = proof.faults, len(proof.ran)
     if attack and not faults:
         from grader.cli.attack import attack_files
+        from grader.judge.settings import choose_judge
 
-        if not attack_files(files, max_moved, as_json=as_json):
+        asked = choose_judge(judge, when="always")
+        if not attack_files(files, max_moved, partial(open_grader, tier=tier, judge=asked), as_json=as_json):
             raise typer.Exit(1)
         return
     if as_json and attack:

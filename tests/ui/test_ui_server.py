@@ -307,6 +307,20 @@ def test_the_environment_names_a_judge(app, monkeypatch, capsys):
     assert "no judge 'somebody'" in capsys.readouterr().err
 
 
+def test_the_environment_names_a_tier(app, monkeypatch, capsys):
+    opened = []
+    monkeypatch.setattr(
+        app, "serve", lambda _host, _port, *, open_grader, **_: opened.append(open_grader.keywords["tier"])
+    )
+    for name in ("", "accurate"):
+        monkeypatch.setenv("GRADER_TIER", name)
+        assert app.main() == 0
+    assert opened == ["embedded", "accurate"]
+    monkeypatch.setenv("GRADER_TIER", "best")
+    assert app.main() == 2
+    assert capsys.readouterr().err == "GRADER_TIER: 'best' is none of embedded, accurate\n"
+
+
 def test_a_mistake_at_the_start_is_one_line(app, monkeypatch, capsys):
     def fail(_host: str, _port: int, **_options: object) -> None:
         raise GraderError("the database is locked")
