@@ -21,7 +21,7 @@ from _labelled import read_labelled
 from _machine import machine
 
 from grader.attacks import Case, Labelled, Result, Row, attack, groups, make_cases, sample, table
-from grader.grade import Grader
+from grader.grade import TIERS, Grader
 from grader.judge.settings import choose_judge
 from grader.load import load_quiz, load_rubric
 from grader.records import to_record
@@ -79,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quiz", action="append", default=[], help="id or path; all bundled ones unless named")
     parser.add_argument("--labelled", type=Path, help="folder with questions.yaml and answers.jsonl")
-    parser.add_argument("--tier", default="embedded")
+    parser.add_argument("--tier", default="embedded", choices=TIERS)
     parser.add_argument("--judge", default="none", help="local, prompt or a server's URL; asked about every answer")
     parser.add_argument("--limit", type=int, default=40, help="cases of each attack and language")
     parser.add_argument("--seed", type=int, default=0)

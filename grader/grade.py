@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from grader import language, surface
+from grader import copies, language, surface
 from grader.doubt import Doubt, basis_of, grader_name, load_doubt
 from grader.entail import Case
 from grader.free import Decided, FreeWriter
@@ -143,7 +143,11 @@ class Grader:
         return [None if answer.screened.empty else next(left) for answer in answers]
 
     def _estimate(self, answer: FreeAnswer, text: str, held: Sheet, rows: NDArray[np.float64]) -> TierRead:
-        described = tuple(surface.describe(text, held.question, answer.sheet.statements, answer.lang))
+        sheet, lang = answer.sheet, answer.lang
+        described = (
+            *surface.describe(text, held.question, sheet.statements, lang),
+            *copies.describe(text, sheet.right, lang),
+        )
         found = estimate(held.arrange(rows, described), self._rule())
         return TierRead(text, answer.lang, held, described, found)
 

@@ -46,7 +46,7 @@ class Reading:
         references: (R, 5) label probabilities against each reference.
         criteria: (C, 5), the best wording of each criterion; no rows where the question has no rubric.
         misconceptions: (M, 5).
-        surface: Features of ``grader.surface``.
+        surface: Features of ``grader.surface``, then of ``grader.copies``.
     """
 
     references: Array

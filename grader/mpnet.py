@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,8 @@ import numpy as np
 
 from grader.e5 import Shape
 from grader.errors import ModelUnavailableError
+from grader.hub import Encode, find_file, plain_encoder
 from grader.judge.adapter import dequantise
-from grader.judge.base import check_sha256
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,8 +52,6 @@ PARTS = {
 BIAS = "encoder.relative_attention_bias.weight"
 HEAD = "head."
 
-Encode = Callable[[Sequence[str]], list[list[int]]]
-
 
 @dataclass(frozen=True)
 class Mpnet:
@@ -81,7 +80,7 @@ class Added:
         tensors: ``encoder.layer.0.attention.attn.q.a`` (rank, in) and ``.b`` (out, rank), named as in the base, and
             ``head.…``.
         scale: An update counts this many times.
-        digest: SHA-256 hex of the file.
+        digest: SHA-256 hex that the file and the scale decide.
     """
 
     tensors: Mapping[str, Tensor]
@@ -98,7 +97,7 @@ def read_mpnet() -> Mpnet:
     from safetensors.torch import load_file
 
     added = read_added()
-    tensors, tokenizer = find_file(TENSORS), find_file(TOKENIZER)
+    tensors, tokenizer = find_base(TENSORS), find_base(TOKENIZER)
     return build_mpnet(load_file(tensors), added, plain_encoder(tokenizer.read_text(encoding="utf-8")))
 
 
@@ -139,12 +138,14 @@ def read_added() -> Added:
         expected, scale = str(card["sha256"]), float(card["scale"])
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ModelUnavailableError(f"{WEIGHTS / CARD} is damaged; reinstall the grader") from error
+    if not math.isfinite(scale):
+        raise ModelUnavailableError(f"{WEIGHTS / CARD} is damaged; reinstall the grader")
     digest = hashlib.sha256(data).hexdigest()
     if digest != expected:
         raise ModelUnavailableError(
             f"{WEIGHTS / ADAPTER} has SHA-256 {digest}, expected {expected}; reinstall the grader"
         )
-    return Added(dequantise(load(data)), scale, digest)
+    return Added(dequantise(load(data)), scale, hashlib.sha256(f"{digest} {scale}".encode()).hexdigest())
 
 
 def _read(name: str) -> bytes:
@@ -158,43 +159,18 @@ def _read(name: str) -> bytes:
         ) from error
 
 
-def find_file(name: str) -> Path:
+def find_base(name: str) -> Path:
     """Find one of the base's files through the hub client and check it.
 
     Raises:
         ModelUnavailableError: The hub cannot be reached and the file is not in its cache, or its SHA-256 differs.
     """
-    from huggingface_hub import hf_hub_download
-
-    try:
-        path = Path(hf_hub_download(REPO_ID, name, revision=REVISION))
-    except (OSError, ValueError) as error:  # the hub client's own errors are kinds of both
-        raise ModelUnavailableError(
-            f"the accurate tier needs {name} of {REPO_ID} (its weights are 440 MB), which is not in the hub cache and "
-            f"cannot be downloaded ({type(error).__name__}): run `hf download {REPO_ID} {TENSORS} {TOKENIZER} "
-            f"--revision {REVISION}` where the hub can be reached, or use --tier embedded"
-        ) from error
-    check_sha256(path, SHA256[name])
-    return path
-
-
-def plain_encoder(tokenizer_json: str) -> Encode:
-    """Build an encoder of whole texts that reads ``</s>`` and its like as ordinary characters.
-
-    Args:
-        tokenizer_json: A ``tokenizers`` file's content; its added tokens, truncation and padding are left out.
-    """
-    from tokenizers import Tokenizer
-
-    specification = json.loads(tokenizer_json)
-    tokenizer = Tokenizer.from_str(
-        json.dumps({**specification, "added_tokens": [], "truncation": None, "padding": None})
+    lack = (
+        f"the accurate tier needs {name} of {REPO_ID} (its weights are 440 MB), which is not in the hub cache and "
+        f"cannot be downloaded ({{}}): run `hf download {REPO_ID} {TENSORS} {TOKENIZER} --revision {REVISION}` "
+        "where the hub can be reached, or use the embedded tier"
     )
-
-    def encode(texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
-
-    return encode
+    return find_file(REPO_ID, name, SHA256[name], lack=lack, revision=REVISION)
 
 
 def merged(base: Mapping[str, Tensor], added: Added) -> dict[str, Tensor]:

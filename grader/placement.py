@@ -1,4 +1,4 @@
-"""Where the embedded tier's models compute, and in which precision: two environment variables say so.
+"""Where the tiers' models compute, and in which precision: two environment variables say so.
 
 ``GRADER_DEVICE=cuda`` moves them to a GPU. Products and attention are computed in bfloat16 where the hardware
 multiplies it (AVX-512 BF16 or AMX, a GPU), which takes half the time, and in float32 elsewhere; ``GRADER_PRECISION``

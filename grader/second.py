@@ -26,7 +26,7 @@ class TierRead:
         answer: Without orders to the grader.
         lang: Of the answer.
         held: What it was held against.
-        described: Features of ``grader.surface``.
+        described: Features of ``grader.surface`` and ``grader.copies``.
         estimate: What the tier makes of it.
     """
 

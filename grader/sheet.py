@@ -51,20 +51,21 @@ class Sheet:
         )
 
     @property
+    def right(self) -> tuple[str, ...]:
+        """References, and every wording of the criteria."""
+        return (*self.references, *(wording for wordings in self.criteria for wording in wordings))
+
+    @property
     def statements(self) -> tuple[str, ...]:
         """References, every wording of the criteria, misconceptions."""
-        return (
-            *self.references,
-            *(wording for wordings in self.criteria for wording in wordings),
-            *self.misconceptions,
-        )
+        return (*self.right, *self.misconceptions)
 
     def arrange(self, rows: NDArray[np.float64], described: tuple[float, ...]) -> Reading:
         """Sort what a model read into a reading; of a criterion's wordings the one most probably expressed counts.
 
         Args:
             rows: (statements, 5) label probabilities, in the order of ``statements``.
-            described: Features of ``grader.surface``.
+            described: Features of ``grader.surface`` and ``grader.copies``.
         """
         at, expressed = len(self.references), []
         for wordings in self.criteria:

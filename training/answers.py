@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from grader import guard, surface
+from grader import copies, guard, surface
 from grader.match import Reading
+from grader.schema import Lang
 from training.data import read_rows, split
 from training.graded import gather
 from training.measure import read_report
@@ -62,11 +64,12 @@ def read(answers: list[Answer]) -> None:
     """Put what was predicted of each answer together with its surface."""
     for a in answers:
         text, given = guard.screen(a.pair.answer).text.strip(), [*a.pair.statements, *a.statements]
+        right, lang = given[: len(a.pair.statements) + len(a.criteria)], cast("Lang", a.pair.lang)
         a.reading = Reading(
             a.references,
             np.array([p for p, _ in a.criteria]).reshape(-1, 5),
             np.array([p for p, _ in a.misconceptions]).reshape(-1, 5),
-            tuple(surface.describe(text, a.pair.question, given, a.pair.lang)),  # type: ignore[arg-type]
+            (*surface.describe(text, a.pair.question, given, lang), *copies.describe(text, right, lang)),
         )
 
 

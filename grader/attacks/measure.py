@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
@@ -113,19 +113,24 @@ def sample(cases: Iterable[Case], limit: int, seed: int = 0) -> list[Case]:
     return [case for at, case in sorted(numbered, key=lambda item: item[0]) if at in kept]
 
 
-def attack(cases: Iterable[Case], grader: Grades) -> Iterator[Result]:
-    """Grade cases and their bases, each text once, in order."""
-    known: dict[tuple[str, Lang | None, str], Outcome] = {}
+def attack(cases: Iterable[Case], grader: Grades) -> list[Result]:
+    """Grade cases and their bases, each text once and all together; one result a case, in order."""
+    attacked = [(case, _key(case), None if case.base is None else _base_key(case)) for case in cases]
+    keys = list(dict.fromkeys(key for _, *both in attacked for key in both if key is not None))
+    outcomes = grader.grade([Submission("attack", *key) for key in keys])
+    known = dict(zip(keys, outcomes, strict=True))
+    return [Result(case, known[key], None if base is None else known[base]) for case, key, base in attacked]
 
-    def graded(case: Case, answer: str, lang: Lang | None) -> Outcome:
-        key = case.question_id, lang, answer
-        if key not in known:
-            (known[key],) = grader.grade([Submission("attack", case.question_id, answer, lang)])
-        return known[key]
 
-    for case in cases:
-        base = None if case.base is None else graded(case, case.base, case.lang)
-        yield Result(case, graded(case, case.answer, case.lang if case.named else None), base)
+Key = tuple[str, str, Lang | None]  # question, answer, language
+
+
+def _key(case: Case) -> Key:
+    return case.question_id, case.answer, case.lang if case.named else None
+
+
+def _base_key(case: Case) -> Key:
+    return case.question_id, case.base or "", case.lang
 
 
 def wilson(wrong: int, cases: int) -> tuple[float, float]:

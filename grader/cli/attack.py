@@ -41,11 +41,11 @@ def attack_files(files: Sequence[Path], max_moved: float, open_grader: OpenGrade
     found = [result for quiz, rubric in _courses(files) for result in _attacked(quiz, rubric, open_grader)]
     if not found:
         raise GraderError("there is nothing to attack: no quiz among these files has a free question")
-    injected = [result for result in found if result.case.attack.startswith(INJECTION)]
     raised, moved = (
-        count("injections", "", injected),
-        count("other attacks", "", [r for r in found if r not in injected]),
+        count("injections", "", [result for result in found if _orders(result)]),
+        count("other attacks", "", [result for result in found if not _orders(result)]),
     )
+    _refuse_silent_judge(found)
     weak = [result for result in found if result.wrong]
     if as_json:
         rows = [dataclasses.asdict(row) for row in (*table(found), raised, moved)]
@@ -82,7 +82,23 @@ def _attacked(quiz: Quiz, rubric: Rubric, open_grader: OpenGrader) -> list[Resul
     if not cases:
         return []
     messages().print(f"attacking {quiz.id} with {len(cases)} answers")
-    return list(attack(cases, open_grader(quiz, rubric)))
+    return attack(cases, open_grader(quiz, rubric))
+
+
+def _orders(result: Result) -> bool:
+    return result.case.attack.startswith(INJECTION)
+
+
+def _refuse_silent_judge(found: Sequence[Result]) -> None:
+    """See that the judge answered: a grade that is the tier's alone says nothing about the judge.
+
+    Raises:
+        GraderError: It gave no verdict on some answers.
+    """
+    notes = [result.outcome.judge for result in found if isinstance(result.outcome, Grade) and result.outcome.judge]
+    silent = [note for note in notes if note.status == "unscored"]
+    if silent:
+        raise GraderError(f"the judge gave no verdict on {len(silent)} of {len(notes)} answers: {silent[0].reason}")
 
 
 def _table(rows: Sequence[Row]) -> Table:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from grader.cli.console import messages, print_json, print_line
-from grader.cli.options import JsonOption, JudgeOption, TierOption, open_grader
+from grader.cli.options import JsonOption, JudgeModelOption, JudgeOption, TierOption, open_grader
 from grader.errors import Fault, GraderError
 
 quiz_app = typer.Typer(no_args_is_help=True, help="Check, mirror and describe quiz and rubric files.")
@@ -37,6 +37,7 @@ def check(
     max_moved: MaxMovedOption = 0.15,
     tier: TierOption = "embedded",
     judge: JudgeOption = "none",
+    judge_model: JudgeModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check quiz and rubric files; print every fault with file, line and field.
@@ -47,6 +48,8 @@ def check(
     """
     from grader.load import check_facts, check_files
 
+    if not attack and (tier, judge, judge_model) != ("embedded", "none", None):
+        raise GraderError("--tier and --judge go with --attack")
     faults, ran = check_files(files), 0
     if not faults:
         proof = check_facts(files)
@@ -55,7 +58,7 @@ def check(
         from grader.cli.attack import attack_files
         from grader.judge.settings import choose_judge
 
-        asked = choose_judge(judge, when="always")
+        asked = choose_judge(judge, when="always", model=judge_model)
         if not attack_files(files, max_moved, partial(open_grader, tier=tier, judge=asked), as_json=as_json):
             raise typer.Exit(1)
         return

@@ -7,7 +7,6 @@ weights are kept in bfloat16 in the user's cache folder; a folder appears there 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import io
 import json
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.errors import ModelUnavailableError
-from grader.judge.layout import Encode, plain_encoder
+from grader.hub import Encode, find_file, plain_encoder
 
 if TYPE_CHECKING:
     from transformers import Qwen2Model
@@ -66,31 +65,11 @@ def find_gguf() -> Path:
     Raises:
         ModelUnavailableError: The hub cannot be reached and the file is not in its cache, or its SHA-256 differs.
     """
-    from huggingface_hub import hf_hub_download
-
-    try:
-        path = Path(hf_hub_download(REPO_ID, FILE))
-    except (OSError, ValueError) as error:  # the hub client's own errors are kinds of both
-        raise ModelUnavailableError(
-            f"the local judge needs {FILE} of {REPO_ID} (1.1 GB), which is not in the hub cache and cannot be "
-            f"downloaded ({type(error).__name__}): run `hf download {REPO_ID} {FILE}` where the hub can be reached"
-        ) from error
-    check_sha256(path, SHA256)
-    return path
-
-
-def check_sha256(path: Path, expected: str) -> None:
-    """Compare a file with the hash that it should have.
-
-    Raises:
-        ModelUnavailableError: It differs.
-    """
-    with path.open("rb") as file:
-        actual = hashlib.file_digest(file, "sha256").hexdigest()
-    if actual != expected:
-        raise ModelUnavailableError(
-            f"{path} has SHA-256 {actual}, expected {expected}: delete it and download it again"
-        )
+    lack = (
+        f"the local judge needs {FILE} of {REPO_ID} (1.1 GB), which is not in the hub cache and cannot be downloaded "
+        f"({{}}): run `hf download {REPO_ID} {FILE}` where the hub can be reached"
+    )
+    return find_file(REPO_ID, FILE, SHA256, lack=lack)
 
 
 def convert(gguf: Path, folder: Path, dequantise: Callable[[Path, Path], None] | None = None) -> None:

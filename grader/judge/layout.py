@@ -12,41 +12,21 @@ line and read without special tokens, so no answer can write a marker, which beg
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from grader.hub import Encode
 from grader.plain import clean
 
 LAYOUT_VERSION = 1
 MAX_QUESTION, MAX_ANSWER, MAX_STATEMENT = 128, 256, 192  # tokens
-
-Encode = Callable[[Sequence[str]], list[list[int]]]
 
 
 def one_line(text: str) -> str:
     """Fold a text into one line: composed Unicode, no invisible characters, every run of white space one space."""
     spaced = " ".join(unicodedata.normalize("NFC", text).split())
     return " ".join(clean(spaced).split())
-
-
-def plain_encoder(tokenizer_json: str) -> Encode:
-    """Build an encoder that reads ``<|im_end|>`` and its like as ordinary characters.
-
-    Args:
-        tokenizer_json: A ``tokenizers`` file's content; its added tokens are left out.
-    """
-    from tokenizers import Tokenizer
-
-    specification = json.loads(tokenizer_json)
-    specification["added_tokens"] = []
-    tokenizer = Tokenizer.from_str(json.dumps(specification))
-
-    def encode(texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
-
-    return encode
 
 
 def encode_texts(encode: Encode, texts: Sequence[str]) -> list[list[int]]:

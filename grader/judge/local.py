@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grader.hub import Encode
 from grader.judge.examples import EXAMPLES
-from grader.judge.layout import LAYOUT_VERSION, Encode, Layout, encode_texts
+from grader.judge.layout import LAYOUT_VERSION, Layout, encode_texts
 from grader.judge.reading import VERDICTS, JudgeFailure, Probabilities
 from grader.model_attention import Attention
 from grader.schema import Lang, Verdict

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from grader.mpnet import Added, plain_encoder
+from grader.hub import plain_encoder
+from grader.mpnet import Added
 from grader.pair_head import PairHead
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from safetensors.torch import save
 
 from grader import mpnet
 from grader.errors import ModelUnavailableError
-from grader.mpnet import ADAPTER, CARD, build_mpnet, find_file, read_added, read_mpnet
+from grader.mpnet import ADAPTER, CARD, build_mpnet, find_base, read_added, read_mpnet
 
 training = pytest.importorskip("training.card", reason="the training code comes with the checkout only")
 
@@ -58,7 +58,8 @@ def test_the_model_is_built_from_the_hub_and_the_package(shipped, hub):
     model = read_mpnet()
     assert {name for _, name, _ in hub[1]} == {mpnet.TENSORS, mpnet.TOKENIZER}
     assert {(repo, revision) for repo, _, revision in hub[1]} == {(mpnet.REPO_ID, mpnet.REVISION)}
-    digest = json.loads((shipped / CARD).read_text())["sha256"]
+    card = json.loads((shipped / CARD).read_text())
+    digest = hashlib.sha256(f"{card['sha256']} {card['scale']}".encode()).hexdigest()
     assert model.revision == f"mpnet:{mpnet.SHA256[mpnet.TENSORS][:12]}+{digest[:12]}"
     exact = build_mpnet(tiny_model().state_dict(), random_updates(tiny_model()), encode)
     for (name, one), two in zip(model.encoder.named_parameters(), exact.encoder.parameters(), strict=True):
@@ -78,11 +79,11 @@ def test_without_a_hub_it_is_said_how_to_get_the_model(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path))
 
     with pytest.raises(ModelUnavailableError) as error:
-        find_file(mpnet.TENSORS)
+        find_base(mpnet.TENSORS)
     assert f"hf download {mpnet.REPO_ID} {mpnet.TENSORS} {mpnet.TOKENIZER} --revision {mpnet.REVISION}" in str(
         error.value
     )
-    assert "--tier embedded" in str(error.value)
+    assert "or use the embedded tier" in str(error.value)
 
 
 @pytest.mark.parametrize("name", [ADAPTER, CARD])
@@ -93,7 +94,17 @@ def test_what_ships_absent_is_said(shipped, name):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"sha256": "0"}', '{"sha256": "0", "scale": "x"}', "[" * 100_000]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"sha256": "0"}',
+        '{"sha256": "0", "scale": "x"}',
+        '{"sha256": "0", "scale": NaN}',
+        "[" * 100_000,
+    ],
 )
 def test_a_damaged_card_is_said(shipped, text):
     (shipped / CARD).write_text(text)

@@ -69,7 +69,7 @@ def test_every_text_is_graded_once_and_a_detected_language_is_not_named():
         Case("number", "q", "es", "partial two", "correct base", Expect.NOT_CORRECT),
         Case("other language, detected", "q", "es", "correct three", "correct base", Expect.KEPT, named=False),
     ]
-    found = list(attack(cases, grader))
-    assert len(grader.windows) == 4
+    found = attack(cases, grader)
+    assert grader.windows == [4]
     assert [r.wrong for r in found] == [False, False, False]
     assert [r.outcome.lang for r in found if r.outcome.verdict is Verdict.CORRECT] == ["en"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 from fakes import make_grade
 
 from grader.grade import Grader
-from grader.schema import Verdict
+from grader.schema import JudgeNote, Verdict
 
 
 class Deaf:
@@ -106,3 +107,23 @@ def test_a_key_that_its_fact_refutes_fails_the_check(run_without_models, quiz):
     assert refuted.exit_code == 1
     (fault,) = json.loads(refuted.stdout)
     assert (fault["line"], fault["field"]) == (14, "questions[1].answer")
+
+
+def test_a_judge_that_says_nothing_is_not_taken_for_one_that_stands(run, quiz, opened):
+    class Silent(Deaf):
+        def grade(self, submissions) -> list:
+            note = JudgeNote("h:m", "unscored", "the server is gone")
+            return [dataclasses.replace(grade, judge=note) for grade in super().grade(submissions)]
+
+    opened(Silent())
+    result = run("quiz", "check", "--attack", "--judge", "http://localhost:1", quiz)
+    assert result.exit_code == 2
+    assert "the judge gave no verdict on" in result.stderr
+    assert "the server is gone" in result.stderr
+
+
+def test_what_grades_goes_with_an_attack(run_without_models, quiz):
+    for option in ("--tier=accurate", "--judge=local"):
+        result = run_without_models("quiz", "check", option, quiz)
+        assert result.exit_code == 2
+        assert "go with --attack" in result.stderr

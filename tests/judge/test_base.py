@@ -76,8 +76,8 @@ def test_without_its_extra_nothing_is_downloaded_and_the_extra_is_named(tmp_path
 
 
 def test_a_model_that_cannot_be_had_says_how_to_get_it(monkeypatch):
-    def missing(*_: str) -> str:
-        raise FileNotFoundError("offline")
+    def missing(*_: str, **__: object) -> str:
+        raise RuntimeError("a proxy said no")
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", missing)
     with pytest.raises(ModelUnavailableError, match=r"hf download Qwen/Qwen2\.5-Coder-1\.5B-Instruct-GGUF"):
@@ -87,7 +87,7 @@ def test_a_model_that_cannot_be_had_says_how_to_get_it(monkeypatch):
 def test_a_file_with_another_hash_is_refused(tmp_path, monkeypatch):
     path = tmp_path / base.FILE
     path.write_text("something else")
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: str(path))
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: str(path))
     with pytest.raises(ModelUnavailableError, match="has SHA-256"):
         base.find_gguf()
 

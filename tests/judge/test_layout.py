@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 
-from grader.judge.layout import Layout, cut_middle, encode_texts, one_line, plain_encoder
+from grader.hub import plain_encoder
+from grader.judge.layout import Layout, cut_middle, encode_texts, one_line
 
 
 def encode(texts: Sequence[str]) -> list[list[int]]:
