@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class GradesAnswers(Protocol):
         ...
 
 
+RETRY_S = 60.0  # after which a grader that could not be opened is tried again
 OpenGrader = Callable[[Quiz, Rubric], GradesAnswers]
 
 
@@ -66,6 +68,7 @@ class Library:
         self.faults = tuple(faults)
         self._open_grader = open_grader
         self._graders: dict[str, GradesAnswers] = {}
+        self._failed: dict[str, tuple[float, str]] = {}  # until when not to try again, and why
         self._lock = threading.Lock()
         self._batching = Batching(self._grade, capacity=capacity)
 
@@ -93,9 +96,17 @@ class Library:
             return self._grader(quiz).grade(submissions)
 
     def _grader(self, quiz: str) -> GradesAnswers:
+        """Open a quiz's grader, or give the open one; after a failure, which may have taken long, not at once again."""
         if quiz not in self._graders:
+            until, failed = self._failed.get(quiz, (0.0, ""))
+            if time.monotonic() < until:
+                raise GraderError(failed)
             course = self.courses[quiz]
-            self._graders[quiz] = self._open_grader(course.quiz, course.rubric)
+            try:
+                self._graders[quiz] = self._open_grader(course.quiz, course.rubric)
+            except GraderError as error:
+                self._failed[quiz] = time.monotonic() + RETRY_S, str(error)
+                raise
         return self._graders[quiz]
 
     def _open_all(self) -> None:

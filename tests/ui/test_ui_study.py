@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from ui_fakes import CANARY, FakeGrader, open_fake, write_quiz
 
-from grader.errors import ModelUnavailableError
+from grader.errors import GraderError, ModelUnavailableError
 from grader.intake import Intake
 from grader.schema import Outcome, Question, Quiz, Rubric, Submission, Verdict
 from grader.store import Store
@@ -170,6 +170,22 @@ def test_a_grader_is_opened_once_and_used_by_one_at_a_time(library):
         list(pool.map(lambda n: grade_now(shared, QUIZ, "q-free", f"identity {n}", "en"), range(6)))
     assert opened == [QUIZ]
     assert not any(overlaps)
+
+
+def test_a_grader_that_cannot_be_opened_is_not_tried_again_at_once(library, monkeypatch):
+    tried, now = [], [0.0]
+
+    def refuse(quiz: Quiz, _rubric: object) -> None:
+        tried.append(quiz.id)
+        raise ModelUnavailableError("the hub is far away")
+
+    monkeypatch.setattr("grader.ui.library.time.monotonic", lambda: now[0])
+    shared = Library(library.courses.values(), open_grader=refuse)
+    for later in (1.0, 2.0, 70.0):
+        now[0] = later
+        with pytest.raises(GraderError, match="the hub is far away"):
+            grade_now(shared, QUIZ, "q-free", "identity", "en")
+    assert tried == [QUIZ, QUIZ]
 
 
 def test_warming_up_survives_a_missing_model(library, capsys):
