@@ -3,6 +3,7 @@
 A small model that reads meaning overlooks one word in twenty. Where an answer keeps most of a statement's words in
 their order, the words that differ can be looked at by themselves: an opposite in a word's place, a negation more or
 less, two words that changed places, another number (contrast sets, arXiv:2004.02709). The rule weighs what is found.
+How close the copy is tells nothing, on purpose: a right answer may be one too.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ SHORTEST = 4  # words of a statement that can be copied
 LONGEST_EDIT = 4  # words; a longer difference is something else said, not a change of what was
 MOST_WORDS = 400  # of an answer that are compared
 STEM = 5  # letters that two forms of a word share
-MANY = 4  # words replaced, from which on more of them tell nothing
-NAMES = ("near_copy", "turned", "negated", "exchanged", "renumbered", "replaced")
+NAMES = ("turned", "negated", "exchanged", "renumbered")
 
 _WORD = re.compile(r"[^\W_]+(?:['’]t)?")
 _CARDINALS = frozenset(
@@ -47,24 +47,26 @@ class Change:
     """How an answer differs from the statement that it copies.
 
     Args:
-        kept: Share of the statement's words that stand in the answer in the same order.
         turned: Words with their opposite, or the other role, in their place.
         negated: Negations gained or lost.
         exchanged: Pairs of words that changed places.
         renumbered: Numbers with another in their place.
-        replaced: Other words with another in their place.
     """
 
-    kept: float
     turned: int
     negated: int
     exchanged: int
     renumbered: int
-    replaced: int
+
+    @property
+    def flags(self) -> tuple[bool, bool, bool, bool]:
+        """In the order of ``NAMES``; an even number of turns may leave the meaning."""
+        turns = self.turned + self.negated + self.exchanged
+        return turns % 2 == 1, self.negated > 0, self.exchanged > 0, self.renumbered > 0
 
 
 def describe(answer: str, statements: Sequence[str], lang: Lang) -> list[float]:
-    """Features of what the closest near-copy changed, in the order of ``NAMES``; zeros where there is none.
+    """Features of what near-copies changed, in the order of ``NAMES``; zeros where there is none.
 
     Args:
         answer: What the learner wrote.
@@ -72,17 +74,13 @@ def describe(answer: str, statements: Sequence[str], lang: Lang) -> list[float]:
         lang: Language of the answer.
 
     Returns:
-        Share of the words kept · 1 where an odd number of words turned round, were negated or changed places (an even
-        number may leave the meaning) · 1 for negations · 1 for exchanges · 1 for numbers · words replaced, of ``MANY``.
+        1 where, of some statement, an odd number of words turned round, were negated or changed places · 1 for
+        negations · 1 for exchanges · 1 for numbers.
     """
     mine = _WORD.findall(answer.lower())[:MOST_WORDS]
-    found = [change for text in statements if (change := compare(mine, _WORD.findall(text.lower()), lang))]
-    if not found:
-        return [0.0] * len(NAMES)
-    best = max(found, key=lambda change: change.kept)
-    turns = best.turned + best.negated + best.exchanged
-    flags = (turns % 2, min(best.negated, 1), min(best.exchanged, 1), min(best.renumbered, 1))
-    return [best.kept, *map(float, flags), min(best.replaced, MANY) / MANY]
+    changes = [change for text in statements if (change := compare(mine, _WORD.findall(text.lower()), lang))]
+    by_name = zip(*(change.flags for change in changes), strict=True)
+    return [float(any(found)) for found in by_name] or [0.0] * len(NAMES)
 
 
 def compare(mine: Sequence[str], theirs: Sequence[str], lang: Lang) -> Change | None:
@@ -98,15 +96,11 @@ def compare(mine: Sequence[str], theirs: Sequence[str], lang: Lang) -> Change | 
     differ = [*steps[same[0] : last], *(step for step in steps[last:] if step[0] == "replace")]
     inner: list[Edit] = [(theirs[a:b], mine[c:d]) for kind, a, b, c, d in differ if kind != "equal"]
     edits = [edit for edit in inner if max(map(len, edit)) <= LONGEST_EDIT]
-    turned = sum(_opposed(*edit, lang) for edit in edits)
-    moved = sum(_crossed(one, other) for place, one in enumerate(edits) for other in edits[place + 1 :])
     return Change(
-        kept,
-        turned,
+        sum(_opposed(*edit, lang) for edit in edits),
         sum(abs(_denials(old, lang) - _denials(new, lang)) for old, new in edits),
-        moved,
+        sum(_crossed(one, other) for place, one in enumerate(edits) for other in edits[place + 1 :]),
         sum(_renumbered(old, new, theirs) for old, new in edits),
-        max(0, sum(min(map(len, edit)) for edit in inner) - turned - 2 * moved),
     )
 
 

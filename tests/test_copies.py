@@ -36,7 +36,6 @@ def test_one_word_that_turns_the_sentence_round_is_found(lang, old, new, name):
     assert old in REFERENCE[lang]
     found = told(REFERENCE[lang].replace(old, new), lang)
     assert found[name] == found["turned"] == 1
-    assert found["near_copy"] > 0.8
 
 
 @pytest.mark.parametrize(("lang", "one", "other"), [("en", "output", "input"), ("es", "salida", "entrada")])
@@ -66,11 +65,8 @@ def test_another_number_is_found(statement, answer, found):
         ("No: the running maximum and the running sum are rescaled at each tile, so the result is exact", "en"),
     ],
 )  # fmt: skip
-def test_harmless_changes_are_told_apart(answer, lang):
-    found = told(answer, lang)
-    assert found["near_copy"] > 0.8
-    assert found["exchanged"] == found["renumbered"] == 0
-    assert found["turned"] == found["negated"] == 0
+def test_harmless_changes_are_none(answer, lang):
+    assert set(told(answer, lang).values()) == {0.0}
 
 
 @pytest.mark.parametrize("answer", ["", "   ", "exact", "Because each block corrects what the earlier ones left."])
