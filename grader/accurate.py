@@ -1,8 +1,8 @@
 """What the accurate tier reads beside the embedded pair model: mpnet, over statement, question and answer together.
 
 Nothing can be kept between answers, as both halves see each other in every layer, so a grade costs a pass over each
-statement with the answer. Many pairs are read at once (``grader.packed``), and yet a probability does not depend on
-what else is in the batch.
+statement with the answer. Many pairs are read at once (``grader.packed``), and yet on the processor a probability does
+not depend on what else is in the batch.
 """
 
 from __future__ import annotations

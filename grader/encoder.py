@@ -1,4 +1,4 @@
-"""The embedded tier's encoder without transformers, whose import takes longer than reading an answer.
+"""The tiers' encoders without transformers, whose import takes longer than reading an answer.
 
 Its parameters have the names of ``transformers.BertModel``, as the weights that training made have; ``grader.packed``
 computes its layers.
@@ -87,7 +87,7 @@ class Layers(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The weights of multilingual-e5-small.
+    """The weights of a BERT: multilingual-e5-small, or mpnet without its bias.
 
     Args:
         shape: Sizes.

@@ -4,7 +4,8 @@ The statement (with its question) is read once and its keys and values are kept;
 lower layers, and only the upper layers read it again for each statement, attending to both. Grades therefore
 cost little more than one pass over the answer. Five classes, the labels of SemEval-2013 Task 7.
 
-Many answers are read at once (``grader.packed``), and yet a probability does not depend on what else is in the batch.
+Many answers are read at once (``grader.packed``), and yet on the processor a probability
+does not depend on what else is in the batch.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ BLANK = np.array([0.0, 0.0, 0.0, 0.0, 1.0])  # label probabilities of an answer 
 
 
 class Grader:
-    """Grades submissions of one quiz; the same inputs give the same grade whatever the batch.
+    """Grades submissions of one quiz; on the processor the same inputs give the same grade whatever the batch.
 
     Args:
         quiz: The quiz.

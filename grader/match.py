@@ -11,7 +11,8 @@ The rule: ``estimate`` takes the first two steps as far as probabilities, ``conc
 3. *Points.* The met criteria's points, scaled to ``max_points``. A contradictory answer keeps at most half.
    A question with one criterion gives half its points to a partial answer.
 
-Both regressions were fitted on answers to questions that the pair model had not seen (``training/fit_rule.py``).
+Both regressions were fitted on answers to questions that the model had not seen, and on made-up ones: noise, and right
+answers to other questions (``training/fit_rule.py``).
 Where the accurate tier's second model or a judge read the answer too, its reading is estimated likewise and ``combine``
 joins both before the conclusion.
 """

@@ -13,7 +13,8 @@ with the local judge beside the tier, on the answers whose questions neither had
 tier's second model, and with ``--judge-runs`` with both. The last takes what any other tier or judge made, one JSON
 object a line: ``group`` (the question), ``lang``, ``confidence`` (of the verdict, before any calibration), ``right``
 (of the five-way verdict) and, unless it is ``rubric``, ``basis``. What the guard leaves empty has no confidence and
-does not belong there. Each replaces the entry of its grader in ``--out`` and keeps the others.
+does not belong there. Each replaces the entry of its grader in ``--out`` and keeps the others. Unlike the rule that
+ships, these regressions see no made-up answers; shares are the shipped ones.
 
 What is printed is cross-validated by question: the map, and the threshold of a wanted error, come from other questions.
 """

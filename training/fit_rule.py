@@ -8,6 +8,10 @@ Each run holds predictions of ``training.train_pair`` or ``training.train_judge`
 about questions that it had not seen. Regressions are fitted by scikit-learn; what is printed comes from a second,
 grouped cross-validation of the regressions themselves. A share is the one with the least log loss on answers that no
 model of the mixture had seen: the judge's beside either tier, and mpnet's in each language, since it learnt English.
+
+Answers are made up besides, since no learner in the data writes them: noise, and right answers to other questions. The
+first pair run's ``state.safetensors`` reads them, to which the questions are new; for mpnet and the judge the weights
+that ship do, which have seen other answers to them.
 """
 
 from __future__ import annotations
