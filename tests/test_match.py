@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grader import copies, surface
 from grader.match import VERDICTS, Decision, Reading, Rule, _consistent, conclude, estimate, load_rule
 from grader.schema import Verdict
-from grader.surface import NAMES
 
 RULE = load_rule()
+NAMES = (*surface.NAMES, *copies.NAMES)
 RIGHT, HALFWAY, WRONG, BESIDE, _ = (np.eye(5) * 0.95 + 0.01).tolist()
 
 
@@ -27,8 +28,8 @@ def readings(draw: st.DrawFn, least_criteria: int = 1) -> tuple[Reading, list[fl
         return random.dirichlet(tilt, size=count).reshape(-1, 5)
 
     criteria = draw(st.integers(least_criteria, 5)) if least_criteria else 0
-    surface = tuple(draw(st.floats(0, 6 if name == "length" else 1)) for name in NAMES)
-    reading = Reading(rows(draw(st.integers(1, 6))), rows(criteria), rows(draw(st.integers(0, 4))), surface)
+    described = tuple(draw(st.floats(0, 6 if name == "length" else 1)) for name in NAMES)
+    reading = Reading(rows(draw(st.integers(1, 6))), rows(criteria), rows(draw(st.integers(0, 4))), described)
     return reading, draw(st.lists(st.sampled_from([0.5, 1.0, 2.0]), min_size=criteria, max_size=criteria)) or [1.0]
 
 
@@ -57,9 +58,9 @@ def _check(decision: Decision, criteria: int) -> None:
 
 
 def _reading(reference: list[float], criteria: list[list[float]], misconceptions: list[list[float]]) -> Reading:
-    surface = tuple({"novelty": 0.8, "length": 2.8, "function_words": 0.4}.get(name, 0.0) for name in NAMES)
+    described = tuple({"novelty": 0.8, "length": 2.8, "function_words": 0.4}.get(name, 0.0) for name in NAMES)
     rows = [np.array(block).reshape(-1, 5) for block in ([reference], criteria, misconceptions)]
-    return Reading(*rows, surface)
+    return Reading(*rows, described)
 
 
 @given(readings())

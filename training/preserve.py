@@ -192,7 +192,7 @@ def _wordings(lang: Lang) -> Rules:
 
 def _numbers(lang: Lang) -> Rules:
     words = "|".join(CARDINALS[lang])
-    apart = rf"(?! (?:{words}|hundred|thousand|million|thirds?|halves|quarters?|fifths?|mil|cientos|millones|tercios|cuartos|times two)\b)"
+    apart = rf"(?! (?:{words}|hundred|thousand|million|thirds?|halves|quarters?|fifths?|mil|cientos|millones|tercios|cuartos|times)\b)"
     joined = r"(?<!hundred )(?<!hundred and )(?<! y )(?<!cien )(?<!times )(?<![\w-])"
     spelt = [(rf"{joined}{word}(?= [a-záéíóú]){apart}", digits) for word, digits in CARDINALS[lang].items()]
     figures = [(rf"(?<=[a-záéíóú] ){digits}(?= [a-záéíóú]{{3,}}){apart}", word) for word, digits in CARDINALS[lang].items()]  # fmt: skip
