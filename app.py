@@ -7,8 +7,9 @@ import sys
 from functools import partial
 
 from grader.errors import GraderError
-from grader.grade import TIERS, Grader
+from grader.grade import Grader
 from grader.judge import choose_judge
+from grader.tiers import TIERS
 from grader.ui import serve, until_terminated
 
 

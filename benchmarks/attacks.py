@@ -21,12 +21,13 @@ from _labelled import read_labelled
 from _machine import machine
 
 from grader.attacks import Case, Labelled, Result, Row, attack, groups, make_cases, sample, table
-from grader.grade import TIERS, Grader
+from grader.grade import Grader
 from grader.judge.settings import choose_judge
 from grader.load import load_quiz, load_rubric
 from grader.records import to_record
 from grader.resources import bundled_quizzes, find_quiz, find_rubric
 from grader.schema import Quiz, Rubric, Verdict
+from grader.tiers import TIERS
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "attacks.jsonl"

@@ -15,17 +15,17 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from _labelled import read_labelled
 from _machine import machine
 
-from grader.grade import Grader, Tier
+from grader.grade import Grader
 from grader.judge.settings import choose_judge
 from grader.records import to_record
 from grader.report.agreement import calibration_error, reliability
 from grader.schema import Grade, Submission, Verdict
+from grader.tiers import TIERS
 
 UNSEEN = Path(__file__).parent / "unseen"
 PASSED = Verdict.CORRECT
@@ -97,7 +97,7 @@ def measure(rows: Sequence[Graded]) -> dict[str, float]:
 def main() -> None:
     """Measure, print, append."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--tier", choices=get_args(Tier), default="embedded")
+    parser.add_argument("--tier", choices=TIERS, default="embedded")
     parser.add_argument("--judge", default="none")
     parser.add_argument("--limit", type=int, default=0, help="answers of each part, drawn with a seed; 0 for all")
     parser.add_argument("--out", type=Path, help="every answer with its grade, JSON Lines")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from grader.match import Rule
     from grader.model_attention import Attention
     from grader.sheet import Sheet
+    from grader.tiers import Tier
 
-Tier = Literal["embedded", "accurate"]
-TIERS: tuple[Tier, ...] = get_args(Tier)
 BLANK = np.array([0.0, 0.0, 0.0, 0.0, 1.0])  # label probabilities of an answer with nothing to read
 
 

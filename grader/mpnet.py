@@ -8,12 +8,11 @@ The base is found by hub id at one revision and its files are checked; low-rank 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from grader.e5 import Shape
 from grader.errors import ModelUnavailableError
 from grader.hub import Encode, find_file, plain_encoder
 from grader.judge.adapter import dequantise
+from grader.shipped import read_shipped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ SHA256 = {
     TOKENIZER: "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",
 }
 WEIGHTS = Path(__file__).parent / "weights" / "mpnet"
-ADAPTER, CARD = "adapter.safetensors", "card.json"
+ADAPTER = "adapter.safetensors"
 EPSILON = 1e-5
 FIRST_PLACE = 2  # row of the position table that a text's first token has
 NEAR, FARTHEST = 8, 15  # distances that have a bucket each, and the last bucket of either direction
@@ -132,31 +132,21 @@ def read_added() -> Added:
     """
     from safetensors.torch import load
 
-    data = _read(ADAPTER)
-    try:
-        card = json.loads(_read(CARD))
-        expected, scale = str(card["sha256"]), float(card["scale"])
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ModelUnavailableError(f"{WEIGHTS / CARD} is damaged; reinstall the grader") from error
+    weights, scale = read_shipped(
+        WEIGHTS,
+        ADAPTER,
+        _finite_scale,
+        "the accurate tier's weights cannot be had ({}): {}; reinstall the grader, or use --tier embedded",
+    )
+    digest = hashlib.sha256(f"{weights.digest} {scale}".encode()).hexdigest()
+    return Added(dequantise(load(weights.data)), scale, digest)
+
+
+def _finite_scale(card: Mapping[str, Any]) -> float:
+    scale = float(card["scale"])
     if not math.isfinite(scale):
-        raise ModelUnavailableError(f"{WEIGHTS / CARD} is damaged; reinstall the grader")
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != expected:
-        raise ModelUnavailableError(
-            f"{WEIGHTS / ADAPTER} has SHA-256 {digest}, expected {expected}; reinstall the grader"
-        )
-    return Added(dequantise(load(data)), scale, hashlib.sha256(f"{digest} {scale}".encode()).hexdigest())
-
-
-def _read(name: str) -> bytes:
-    path = WEIGHTS / name
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelUnavailableError(
-            f"the accurate tier's weights cannot be had ({error.strerror}): {path}; reinstall the grader, or use "
-            "--tier embedded"
-        ) from error
+        raise ValueError(scale)
+    return scale
 
 
 def find_base(name: str) -> Path:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.errors import ModelUnavailableError
+from grader.shipped import read_shipped
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from grader.pair_head import PairHead
 
 WEIGHTS = Path(__file__).parent / "weights" / "pair-e5"
-_CARD, _TENSORS = "card.json", "pair.safetensors"
+TENSORS = "pair.safetensors"
 
 
 @dataclass(frozen=True)
@@ -49,20 +47,19 @@ def read_pair_weights() -> PairWeights:
     from grader.encoder import build_encoder
     from grader.pair_head import PairHead
 
-    expected, hidden, apart = _read_card()
-    data = _read(_TENSORS)
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != expected:
-        raise ModelUnavailableError(
-            f"{WEIGHTS / _TENSORS} has SHA-256 {digest}, expected {expected}; reinstall the grader"
-        )
-    saved = load(data)
+    weights, (hidden, apart) = read_shipped(
+        WEIGHTS,
+        TENSORS,
+        lambda card: (int(card["hidden"]), int(card["apart"])),
+        "the embedded tier's weights cannot be had ({}): {}; reinstall the grader",
+    )
+    saved = load(weights.data)
     encoder, head = build_encoder(), PairHead(hidden)
     head.load_state_dict(
         {name.removeprefix("head."): t.float() for name, t in saved.items() if name.startswith("head.")}
     )
     _add_deltas(encoder, saved)
-    return PairWeights(encoder, head.eval(), apart, f"{SHA256[:12]}+{digest[:12]}")
+    return PairWeights(encoder, head.eval(), apart, f"{SHA256[:12]}+{weights.digest[:12]}")
 
 
 def _add_deltas(encoder: Encoder, saved: dict[str, Tensor]) -> None:
@@ -75,23 +72,3 @@ def _add_deltas(encoder: Encoder, saved: dict[str, Tensor]) -> None:
             if delta is not None:
                 scale = saved.get(f"encoder.{name}.scale")
                 parameter.add_(delta.float() if scale is None else delta.float() * scale.float())
-
-
-def _read_card() -> tuple[str, int, int]:
-    """Read from the card the weights' SHA-256, the width of the states, and the lower layers that read apart."""
-    data = _read(_CARD)
-    try:
-        card = json.loads(data)
-        return str(card["sha256"]), int(card["hidden"]), int(card["apart"])
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ModelUnavailableError(f"{WEIGHTS / _CARD} is damaged; reinstall the grader") from error
-
-
-def _read(name: str) -> bytes:
-    path = WEIGHTS / name
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelUnavailableError(
-            f"the embedded tier's weights cannot be had ({error.strerror}): {path}; reinstall the grader"
-        ) from error

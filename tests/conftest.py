@@ -78,6 +78,17 @@ def single_precision() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute on one thread where the test itself does not ask for more."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def stay_on_this_machine() -> Iterator[None]:
     """Refuse connections and look-ups that leave this machine, and fail the run where code hid the refusal."""

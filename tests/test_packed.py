@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
+from pair_cases import cases_of_many_lengths, some_text
 
 from grader import entail, packed, placement
 from grader.e5 import build_model
@@ -19,34 +17,13 @@ from grader.packing import Packing, batches
 from grader.pair_layout import lay_out_answer
 from grader.parallel import in_halves, in_parallel
 
-pytestmark = pytest.mark.usefixtures("single_precision")
-WORDS = "the running maximum of each row is rescaled exactly y la caché no crece".split()
-QUESTIONS = ("Is it exact?", "")
+pytestmark = pytest.mark.usefixtures("single_precision", "one_thread")
 BFLOAT16_BOUND = 0.02  # of a probability
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Compute on one thread where a test does not ask for more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def some_text(length: int, seed: int) -> str:
-    return " ".join(random.Random(seed).choices(WORDS, k=length))  # noqa: S311
 
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
-    """Answers of many lengths, held against one to four statements of many lengths."""
-    statements = [some_text(n, n) for n in (1, 4, 9, 17, 40, 120)]
-    lengths = [0, 1, 2, 3, 5, 6, 7, 9, 12, 14, 15, 17, 23, 31, 50, 90, 400]
-    return [
-        Case(some_text(n, 100 + n), QUESTIONS[i % 2], statements[i % 3 : i % 3 + 1 + i % 4])
-        for i, n in enumerate(lengths)
-    ]
+    return cases_of_many_lengths(longest=120)
 
 
 def logits(reader: PairReader, cases: list[Case]) -> list[np.ndarray]:

@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save
 
-from grader.mpnet import ADAPTER, CARD, HEAD, REPO_ID, REVISION, SHA256, TENSORS
+from grader.mpnet import ADAPTER, HEAD, REPO_ID, REVISION, SHA256, TENSORS
+from grader.shipped import CARD
 from training.card import commands, provenance, quantise
 from training.measure import read_report
 

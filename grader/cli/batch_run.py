@@ -17,10 +17,11 @@ import typer
 
 from grader.cli.console import print_error
 from grader.cli.engine import open_engine
-from grader.cli.options import Tier, open_grader
+from grader.cli.options import open_grader
 from grader.errors import GraderError
 from grader.judge.settings import JudgeSettings
 from grader.model_attention import Attention
+from grader.tiers import Tier
 
 if TYPE_CHECKING:
     from grader.batch import InputFile, Journal, RaySettings, Start, Tally

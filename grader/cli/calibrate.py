@@ -9,8 +9,9 @@ import typer
 
 from grader.cli.console import print_json, results
 from grader.cli.evaluate import GradesArgument
-from grader.cli.options import JsonOption, JudgeOption, Tier
+from grader.cli.options import JsonOption, JudgeOption
 from grader.errors import GraderError
+from grader.tiers import Tier
 
 if TYPE_CHECKING:
     from grader.doubt import Doubt

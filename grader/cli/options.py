@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grader.judge.settings import JudgeSettings, When
 from grader.model_attention import Attention
 from grader.schema import Lang, Rubric
+from grader.tiers import Tier
 
 if TYPE_CHECKING:
     from grader.doubt import Doubt
     from grader.grade import Grader
     from grader.schema import Quiz
-
-Tier = Literal["embedded", "accurate"]
 
 QuizOption = Annotated[str, typer.Option("--quiz", metavar="QUIZ", help="Id of a quiz, or path of its YAML file.")]
 RubricsOption = Annotated[

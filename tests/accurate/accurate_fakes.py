@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import torch
+from pair_cases import WORDS
 
 from grader.hub import plain_encoder
 from grader.mpnet import Added
@@ -14,7 +15,6 @@ from grader.pair_head import PairHead
 if TYPE_CHECKING:
     from transformers import MPNetModel
 
-WORDS = "the running maximum of each row is rescaled exactly y la caché no crece".split()
 SPECIAL = ("<s>", "<pad>", "</s>", "[UNK]")
 TOKENIZER = json.dumps(
     {

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import random
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
-from accurate_fakes import WORDS, encode, random_updates, tiny_model
+from accurate_fakes import encode, random_updates, tiny_model
+from pair_cases import cases_of_many_lengths, some_text
 from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
 from grader import packed
@@ -20,31 +19,12 @@ from grader.pair_head import PairHead, mean_state
 from grader.pair_layout import ANSWER, STATEMENT, lay_out_answer, lay_out_statement
 from grader.placement import Placement
 
-QUESTIONS = ("Is it exact?", "")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Compute on one thread where a test does not ask for more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def some_text(length: int, seed: int) -> str:
-    return " ".join(random.Random(seed).choices(WORDS, k=length))  # noqa: S311
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def cases() -> list[Case]:
-    """Answers of many lengths, held against one to four statements of many lengths."""
-    statements = [some_text(n, n) for n in (1, 4, 9, 17, 40, 220)]
-    lengths = [0, 1, 2, 3, 5, 6, 7, 9, 12, 14, 15, 17, 23, 31, 50, 90, 400]
-    return [
-        Case(some_text(n, 100 + n), QUESTIONS[i % 2], statements[i % 3 : i % 3 + 1 + i % 4])
-        for i, n in enumerate(lengths)
-    ]
+    return cases_of_many_lengths(longest=220)
 
 
 def build() -> Mpnet:

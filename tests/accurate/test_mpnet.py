@@ -13,7 +13,8 @@ from safetensors.torch import save
 
 from grader import mpnet
 from grader.errors import ModelUnavailableError
-from grader.mpnet import ADAPTER, CARD, build_mpnet, find_base, read_added, read_mpnet
+from grader.mpnet import ADAPTER, build_mpnet, find_base, read_added, read_mpnet
+from grader.shipped import CARD
 
 training = pytest.importorskip("training.card", reason="the training code comes with the checkout only")
 
