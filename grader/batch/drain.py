@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -22,6 +24,15 @@ class Interrupted(KeyboardInterrupt):  # which no handler of errors swallows
         super().__init__()
         self.number = number
 
+    def __str__(self) -> str:
+        """Say what stopped the run."""
+        return f"stopped by {signal.Signals(self.number).name}"
+
+    @property
+    def exit_code(self) -> int:
+        """What the process ends with: SIGTERM is no failure, Ctrl+C is one as in every program."""
+        return 0 if self.number == signal.SIGTERM else 128 + self.number
+
 
 class Drain:
     """Inside this context SIGTERM and Ctrl+C raise :class:`Interrupted`, but not in the middle of a window.
@@ -34,7 +45,7 @@ class Drain:
 
     def __init__(self, grace_s: float = GRACE_S) -> None:
         self._grace_s = grace_s
-        self._busy = False
+        self._busy = self._opening = False
         self._requested = 0
 
     def __enter__(self) -> Self:
@@ -66,11 +77,34 @@ class Drain:
         if self._requested:
             raise Interrupted(self._requested)
 
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Likewise, for what must not see an error: native code that imports modules aborts the process on one.
+
+        Nothing is graded yet, so where it takes too long the process ends on the spot.
+
+        Raises:
+            Interrupted: At the end, where a signal came meanwhile.
+        """
+        self._opening = True
+        try:
+            with self.window():
+                yield
+        finally:
+            self._opening = False
+
     def _request(self, number: int, _frame: FrameType | None) -> None:
         if self._requested or not self._busy:
-            raise Interrupted(number)
+            self._stop(number)
         self._requested = number
         signal.setitimer(signal.ITIMER_REAL, self._grace_s)
 
     def _give_up(self, _number: int, _frame: FrameType | None) -> NoReturn:
-        raise Interrupted(self._requested)
+        self._stop(self._requested)
+
+    def _stop(self, number: int) -> NoReturn:
+        stop = Interrupted(number)
+        if not self._opening:
+            raise stop
+        os.write(sys.stderr.fileno(), f"grader: {stop}\n".encode())
+        os._exit(stop.exit_code)

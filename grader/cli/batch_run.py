@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain, islice
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from grader.grade import Grader
     from grader.schema import Outcome, Quiz, Rubric, Submission, Unscored
 
+Section = Callable[[], AbstractContextManager[None]]  # of a run, as a signal that comes meanwhile finds it
 InFormat = Literal["jsonl", "csv", "parquet"]
 STREAM = "-"  # stands for standard input or standard output
 _ROWS_PER_UPDATE = 16
@@ -164,28 +164,27 @@ class Run:
         if request.final:
             if request.start in {"resume", "retry"}:
                 raise GraderError(f"nothing to resume: {request.final}")
-            self._write(file=None, window=nullcontext)
+            self._write(file=None, opening=nullcontext, window=nullcontext)
             return
         try:
             with Drain() as drain:
-                self._write(file=InputFile.read(Path(request.source)), window=drain.window)
+                self._write(file=InputFile.read(Path(request.source)), opening=drain.opening, window=drain.window)
         except Interrupted as stop:
-            print_error(f"stopped by {signal.Signals(stop.number).name}")
-            raise typer.Exit(0 if stop.number == signal.SIGTERM else 128 + stop.number) from None
+            print_error(str(stop))
+            raise typer.Exit(stop.exit_code) from None
 
-    def _write(self, *, file: InputFile | None, window: Callable[[], AbstractContextManager[None]]) -> None:
+    def _write(self, *, file: InputFile | None, opening: Section, window: Section) -> None:
         """Grade what the journal lacks, then write all of it; ``file`` is ``None`` where no run can go on later."""
         from grader.batch import SubmissionFile, begin_run, finish_run, open_journal, write_grades
 
         request, tally, target = self.request, self.tally, Path(self.request.out)
-        opening = time.perf_counter()
+        began = time.perf_counter()
         source = SubmissionFile(Path(request.source).absolute(), request.in_format, request.limit)
-        with (
-            open_journal(target, request.start) as journal,
-            open_engine(self.rows, source, request.opener, ray=request.ray) as engine,
-        ):
+        with open_journal(target, request.start) as journal, ExitStack() as stack:
+            with opening():
+                engine = stack.enter_context(open_engine(self.rows, source, request.opener, ray=request.ray))
             started = time.perf_counter()
-            tally.load_s = started - opening
+            tally.load_s = started - began
             begin_run(journal, target, request.settings(engine.revision, file), request.start)
             with _keep(journal, resumable=file is not None):
                 for done, graded in engine.grade_missing(journal, window=window):

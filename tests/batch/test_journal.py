@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import NoReturn
@@ -202,6 +204,45 @@ def test_a_window_that_takes_too_long_or_a_second_signal_is_not_waited_for(grace
     with Drain(grace_s) as drain, pytest.raises(Interrupted):
         stop_in_window(drain, numbers, linger_s=30)
     assert not hasattr(drain, "finished")
+
+
+def test_a_signal_waits_until_the_models_are_open():
+    opened = []
+
+    def open_models(drain: Drain) -> None:
+        with drain.opening():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.05)
+            opened.append(True)
+
+    with Drain() as drain, pytest.raises(Interrupted):
+        open_models(drain)
+    assert opened
+
+
+@pytest.mark.parametrize(
+    ("grace_s", "numbers", "code"),
+    [(0.1, [signal.SIGTERM], 0), (0.1, [signal.SIGINT], 130), (60.0, [signal.SIGTERM, signal.SIGTERM], 0)],
+    ids=["slow", "slow, by hand", "twice"],
+)
+def test_an_opening_that_takes_too_long_ends_without_an_error_in_its_midst(grace_s, numbers, code):
+    program = f"""
+import os, time
+from grader.batch import Drain
+with Drain({grace_s}) as drain, drain.opening():
+    try:
+        for number in {[int(number) for number in numbers]}:
+            os.kill(os.getpid(), number)
+        time.sleep(30)
+    finally:
+        print("native code would abort here")
+"""
+    done = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-c", program], capture_output=True, check=False, timeout=20
+    )
+    assert done.returncode == code
+    assert done.stdout == b""
+    assert done.stderr == f"grader: stopped by {signal.Signals(numbers[0]).name}\n".encode()
 
 
 @pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGTERM, signal.SIGTERM]], ids=["once", "twice"])
