@@ -225,6 +225,7 @@ def test_a_signal_waits_until_the_models_are_open():
     [(0.1, [signal.SIGTERM], 0), (0.1, [signal.SIGINT], 130), (60.0, [signal.SIGTERM, signal.SIGTERM], 0)],
     ids=["slow", "slow, by hand", "twice"],
 )
+@pytest.mark.usefixtures("interruptible")
 def test_an_opening_that_takes_too_long_ends_without_an_error_in_its_midst(grace_s, numbers, code):
     program = f"""
 import os, time
