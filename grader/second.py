@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grader import entail
+from grader.echoes import Echo, echoes, temper
 from grader.judge import LOCAL, Bench, Case, JudgeFailure, Probabilities
-from grader.match import HALF, Estimate, Rule, accurate_section, combine, estimate
+from grader.match import CONTRADICTORY, HALF, Estimate, Rule, accurate_section, combine, estimate
 from grader.schema import JudgeNote, Lang
 from grader.sheet import Sheet
 
@@ -75,7 +77,7 @@ def refine(reader: CrossReader, answers: Sequence[TierRead], rule: Rule) -> list
 
 
 def ask(bench: Bench, answers: Sequence[TierRead], rule: Rule, share: float) -> list[Judged]:
-    """Ask a judge about answers, in order; it reads the same statements as the tier did.
+    """Ask a judge about answers, in order; it reads the same statements as the tier did, the local one echoes too.
 
     Args:
         bench: Asks the judge.
@@ -85,20 +87,32 @@ def ask(bench: Bench, answers: Sequence[TierRead], rule: Rule, share: float) -> 
     """
     if not answers:
         return []
-    replies = bench.ask([Case(a.held.question, a.answer, a.held.statements, a.lang) for a in answers])
-    return [_judged(bench, answer, reply, rule, share) for answer, reply in zip(answers, replies, strict=True)]
+    found = [echoes(a.answer, a.held.right) if bench.name == LOCAL else [] for a in answers]
+    cases = [
+        Case(a.held.question, a.answer, a.held.statements, a.lang, tuple((echo.mine, echo.theirs) for echo in some))
+        for a, some in zip(answers, found, strict=True)
+    ]
+    judged = partial(_judged, bench, rule, share)
+    return list(map(judged, answers, found, bench.ask(cases)))
 
 
-def _judged(
-    bench: Bench, answer: TierRead, reply: list[Probabilities] | JudgeFailure, rule: Rule, share: float
+def _judged(  # noqa: PLR0917 -- what was asked, and what came of it
+    bench: Bench,
+    rule: Rule,
+    share: float,
+    answer: TierRead,
+    found: Sequence[Echo],
+    reply: list[Probabilities] | JudgeFailure,
 ) -> Judged:
     trace = f"{bench.identity}:{bench.when}"
     if isinstance(reply, JudgeFailure):
         return Judged(answer.estimate, JudgeNote(bench.name, "unscored", reply.reason), f"{trace}:unscored")
-    rows = np.array(reply).round(6)
+    read, whole = np.array(reply).round(6), len(answer.held.statements)
     # Section and share were fitted on the local judge; any other goes through the tier's regressions, for one half.
     own = rule.judge if bench.name == LOCAL else None
     fitted, weight = (rule, HALF) if own is None else (own, share)
-    both = combine(answer.estimate, estimate(answer.held.arrange(rows, answer.described), fitted), weight)
-    said = "".join(map(str, rows.argmax(axis=1)))
+    made = estimate(answer.held.arrange(read[:whole], answer.described), fitted)
+    made = temper(made, list(zip(found, read[whole:, CONTRADICTORY], strict=True)), answer.held)
+    both = combine(answer.estimate, made, weight)
+    said = "".join(map(str, read.argmax(axis=1)))
     return Judged(both, JudgeNote(bench.name, "judged", None), f"{trace}:{said}")

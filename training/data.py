@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +70,9 @@ def split(row: dict, holdout: str) -> str:  # noqa: PLR0911 -- one answer a rule
     return "train"
 
 
-def draw_epoch(rows: list[dict], rng: random.Random) -> list[dict]:
-    """Choose an epoch's pairs by ``EPOCH_SHARES`` and ``PUBLIC_COPIES``."""
-    chosen = [row for row in rows if rng.random() < EPOCH_SHARES.get(row["kind"], 1.0)]
+def draw_epoch(rows: list[dict], rng: random.Random, shares: Mapping[str, float] = EPOCH_SHARES) -> list[dict]:
+    """Choose an epoch's pairs by their kind's share of all, and ``PUBLIC_COPIES``."""
+    chosen = [row for row in rows if rng.random() < shares.get(row["kind"], 1.0)]
     again = [row for row in rows if row["kind"] == "reference" and row["source"] in PUBLIC]
     return chosen + again * (PUBLIC_COPIES - 1)
 

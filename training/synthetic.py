@@ -13,14 +13,17 @@ from training.phrases import NOISE, NOTHING, ORDERS
 from training.preserve import near_copies, restate
 
 RESTATED = 3  # answers a question that are not right
+COPIED, COPIES = 6, 2  # right answers a question, near-copies of each that contradict it, and as many that restate it
 
 
-def synthetic(pairs: list[Pair], seed: int) -> Iterator[Pair]:
+def synthetic(pairs: list[Pair], seed: int, copied: int = COPIED, copies: int = COPIES) -> Iterator[Pair]:
     """Make answers to every question that graded answers belong to.
 
     Args:
         pairs: Graded answers, as ``training.graded`` reads them.
         seed: Of every choice.
+        copied: Right answers a question that near-copies are made of.
+        copies: Near-copies of each that contradict it, at most, and as many that restate it.
     """
     rng = random.Random(seed)
     questions: dict[tuple[str, str], list[Pair]] = {}
@@ -34,7 +37,7 @@ def synthetic(pairs: list[Pair], seed: int) -> Iterator[Pair]:
         first = members[0]
         references = tuple(sorted({statement for member in members for statement in member.statements}))
         yield from _from_references(first, references, rng)
-        yield from _from_answers(members, rng)
+        yield from _from_answers(members, rng, copied, copies)
         yield from _empty(first, references, rng)
         others = [other for other in neighbours[module + first.lang] if other.group != first.group]
         for other in rng.sample(others, min(4, len(others))):
@@ -53,11 +56,11 @@ def _from_references(first: Pair, references: tuple[str, ...], rng: random.Rando
         yield _made(first, shuffled_keywords(reference, rng), (reference,), IRRELEVANT, NON_DOMAIN)
 
 
-def _from_answers(members: Sequence[Pair], rng: random.Random) -> Iterator[Pair]:
+def _from_answers(members: Sequence[Pair], rng: random.Random, copied: int, copies: int) -> Iterator[Pair]:
     """Right answers restated and contradicted, others restated: whose label stays."""
     right = [member for member in members if member.allowed == (CORRECT,)]
-    for member in rng.sample(right, min(6, len(right))):
-        for copy, holds in near_copies(member.answer, member.lang, rng, limit=2, question=member.question):
+    for member in rng.sample(right, min(copied, len(right))):
+        for copy, holds in near_copies(member.answer, member.lang, rng, limit=copies, question=member.question):
             yield _made(member, copy, member.statements, CORRECT if holds else CONTRADICTORY)
         opened = reopen(member.answer, member.lang, rng, member.question)
         if opened != member.answer:

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from grader.e5 import PAD
 from grader.pair_head import PairHead, mean_state
 from grader.pair_layout import ANSWER, STATEMENT, lay_out_answer, lay_out_statement
-from training.data import Data, Item, batches, draw_epoch, read_pool, read_rows, split
+from training.data import EPOCH_SHARES, Data, Item, batches, draw_epoch, read_pool, read_rows, split
 from training.lora import add_lora
 from training.loss import label_targets, mixed_loss
 from training.measure import predict, write_report
@@ -210,6 +210,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=math.inf, help="that the second stage may take")
     parser.add_argument("--replay", type=int, default=8000)
     parser.add_argument("--authored-repeat", type=int, default=1)
+    parser.add_argument("--synthetic-share", type=float, default=EPOCH_SHARES["synthetic"], help="an epoch takes")
     parser.add_argument("--rdrop", type=float, default=0.0)
     parser.add_argument("--dropout", type=float, default=0.1, help="0 is faster on a processor by a half")
     parser.add_argument("--spanish", type=float, default=0.3)
@@ -257,6 +258,7 @@ def main() -> None:
     graded += [row for row in graded if row["source"] in {"authored", "indomain"}] * (args.authored_repeat - 1)
     print({name: len(part) for name, part in sets.items()}, "nli", len(nli), "graded", len(graded), flush=True)
 
+    shares = EPOCH_SHARES | {"synthetic": args.synthetic_share}
     common = {"tokens": args.tokens, "rdrop": args.rdrop, "device": device}
     if args.init:
         model.load_state_dict(load_state(args.init), strict=False)
@@ -274,7 +276,7 @@ def main() -> None:
         seed=args.seed + 1,
         seconds=args.seconds,
         **common,
-        fresh=lambda rng: draw_epoch(graded, rng) + rng.sample(nli, min(args.replay, len(nli))),
+        fresh=lambda rng: draw_epoch(graded, rng, shares) + rng.sample(nli, min(args.replay, len(nli))),
     )
 
     save_file({name: tensor.half().contiguous().cpu() for name, tensor in state().items()}, out / "state.safetensors")

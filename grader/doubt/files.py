@@ -48,16 +48,17 @@ def load_doubt(grader: str, path: str | Path | None = None) -> Doubt:
 
     Args:
         grader: Its name, such as ``embedded`` or ``embedded+local``.
-        path: File to take it from; without one, what ships, and no calibration where none does.
+        path: File that comes before what ships; what neither knows has no calibration.
 
     Raises:
         GraderError: The file cannot be used, or the one named does not know this grader.
     """
-    doubts = _shipped() if path is None else read_doubts(path)
-    names = [name for name in dict.fromkeys((grader.partition("+")[0], grader)) if name in doubts]
-    if path is not None and not names:
-        raise GraderError(f"{path}: calibrates {', '.join(sorted(doubts)) or 'nothing'}, not {grader}")
-    return Doubt(grader, {part: found for name in names for part, found in doubts[name].parts.items()})
+    named = {} if path is None else read_doubts(path)
+    names = tuple(dict.fromkeys((grader.partition("+")[0], grader)))
+    if path is not None and not any(name in named for name in names):
+        raise GraderError(f"{path}: calibrates {', '.join(sorted(named)) or 'nothing'}, not {grader}")
+    known = [doubts[name] for doubts in (_shipped(), named) for name in names if name in doubts]
+    return Doubt(grader, {part: found for doubt in known for part, found in doubt.parts.items()})
 
 
 def read_doubts(path: str | Path) -> dict[str, Doubt]:

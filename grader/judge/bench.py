@@ -20,12 +20,14 @@ class Case:
         answer: What the learner wrote, without orders to the grader.
         statements: What it is held against.
         lang: Of the statements.
+        apart: Sentences of the answer to be read by themselves too, each against a sentence of its own.
     """
 
     question: str
     answer: str
     statements: tuple[str, ...]
     lang: Lang
+    apart: tuple[tuple[str, str], ...] = ()
 
 
 class Bench:
@@ -55,7 +57,11 @@ class Bench:
         self._asked = 0
 
     def ask(self, cases: Sequence[Case]) -> list[list[Probabilities] | JudgeFailure]:
-        """Judge cases: one result each, in their order. Equal cases are asked about once."""
+        """Judge cases: one result each, in their order; equal cases are asked about once.
+
+        Returns:
+            For each case its statements' probabilities, and then those of the sentences apart.
+        """
         left = len(cases) if self._max_calls is None else self._max_calls - self._asked
         allowed = cases[: max(0, left)]
         self._asked += len(allowed)
@@ -70,7 +76,13 @@ class Bench:
         judge = self._seated()
 
         def read(case: Case) -> list[Probabilities] | JudgeFailure:
-            return judge.read(case.question, case.answer, case.statements, case.lang)
+            out: list[Probabilities] = []
+            for answer, statements in ((case.answer, case.statements), *((one, (other,)) for one, other in case.apart)):
+                reply = judge.read(case.question, answer, statements, case.lang)
+                if isinstance(reply, JudgeFailure):
+                    return reply
+                out += reply
+            return out
 
         if judge.at_once == 1 or len(cases) == 1:
             return [read(case) for case in cases]

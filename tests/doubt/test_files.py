@@ -37,9 +37,16 @@ def test_what_was_written_reads_back(file):
     assert dump_doubts(read_doubts(SHIPPED).values()) == text
 
 
+def test_a_file_comes_before_what_ships_and_takes_nothing_else_away(file):
+    path = file(dump_doubts([DOUBT]).encode())
+    for grader in ("embedded", "embedded+local"):
+        shipped, found = load_doubt(grader).parts, load_doubt(grader, path).parts
+        assert found == {**shipped, **DOUBT.parts}
+        assert found != shipped
+
+
 def test_a_file_for_another_grader_is_named(file):
     path = file(dump_doubts([DOUBT]).encode())
-    assert load_doubt("embedded", path) == DOUBT
     with pytest.raises(GraderError, match=r"calibrates embedded, not accurate"):
         load_doubt("accurate", path)
 

@@ -53,6 +53,17 @@ def test_equal_answers_are_asked_about_once():
     assert [answer for answer, _ in judge.asked] == ["a", "b"]
 
 
+def test_sentences_apart_are_read_by_themselves_and_spend_no_call_of_their_own():
+    judge = FakeJudge()
+    whole = Case("Why?", "A. B.", ("C. D.", "E."), "en", (("A.", "C."), ("B.", "D.")))
+    (rows,) = bench_of(judge, max_calls=1).ask([whole])
+    assert isinstance(rows, list)
+    assert len(rows) == 4
+    assert judge.asked == [("A. B.", ("C. D.", "E.")), ("A.", ("C.",)), ("B.", ("D.",))]
+    failed = Case("Why?", "A.", ("C.",), "en", (("fail", "C."),))
+    assert bench_of(judge).ask([failed]) == [JudgeFailure("the judge said no")]
+
+
 @pytest.mark.parametrize("windows", [[4], [1, 3], [2, 2], [1, 1, 1, 1]])
 def test_the_budget_is_spent_in_the_order_of_the_answers(windows):
     judge, texts = FakeJudge(at_once=4), iter("aabc")

@@ -23,7 +23,7 @@ from judge_server import FakeJudge as Server
 from judge_server import completion, verdicts
 
 from grader.grade import Grader
-from grader.judge import JudgeSettings
+from grader.judge import Bench, JudgeSettings
 from grader.judge.remote import IN_FLIGHT
 from grader.match import parse_rule
 from grader.schema import Grade, JudgeNote, Verdict
@@ -115,6 +115,23 @@ def test_what_the_judge_did_not_decide_has_the_receipt_of_the_tier():
     assert without[0] == unsure[0] != always[0]
     assert len({without[1], unsure[1], always[1], other[1]}) == 4
     assert len({without[2], unsure[2], always[2]}) == 3
+
+
+class Attentive(FakeJudge):
+    """A judge that notices a negation only where it reads nothing else."""
+
+    def read(self, question, answer, statements, lang):
+        """Contradictory for a sentence with ``not``."""
+        self._word = "contradictory" if "not" in answer and answer.count(".") == 1 else "correct"
+        return super().read(question, answer, statements, lang)
+
+
+def test_the_local_judge_reads_by_itself_a_sentence_that_differs_from_the_references():
+    turned = "Only rounding does differ here. It is not exact up to rounding."
+    bench = Bench("local", "fake:judge", Attentive, when="always")
+    other = Bench("fake", "fake:judge", Attentive, when="always")
+    found = [grades(grader_of(one), turned)[0].verdict for one in (bench, other)]
+    assert found == [Verdict.CONTRADICTORY, Verdict.CORRECT]
 
 
 def test_parallel_is_serial_and_order_is_kept():
