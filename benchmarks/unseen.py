@@ -1,6 +1,6 @@
 """How the grader that ships does on questions that none of its models was ever trained or tuned on.
 
-    python benchmarks/unseen.py [--tier accurate] [--judge local] [--limit N] [--out FILE]
+    python benchmarks/unseen.py [--tier accurate] [--judge local] [--judge-when always] [--limit N] [--out FILE]
 
 ``benchmarks/unseen`` holds 24 questions written for this alone, on attention and serving and on science and computing,
 each with 28 answers in two languages; nothing in ``training/`` reads them. Half of the right answers keep close to the
@@ -15,13 +15,14 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from _labelled import read_labelled
 from _machine import machine
 
 from grader.grade import Grader
-from grader.judge.settings import choose_judge
+from grader.judge.settings import When, choose_judge
 from grader.records import to_record
 from grader.report.agreement import calibration_error, reliability
 from grader.schema import Grade, Submission, Verdict
@@ -59,7 +60,7 @@ def grade_all(part: str, args: argparse.Namespace) -> list[Graded]:
     quiz, rubric, rows = read_labelled(UNSEEN / f"{part}.questions.yaml", UNSEEN / f"{part}.answers.jsonl")
     if args.limit:
         rows = random.Random(0).sample(rows, min(args.limit, len(rows)))
-    judge = choose_judge(args.judge)
+    judge = choose_judge(args.judge, when=args.judge_when)
     grader = Grader.open(quiz, rubric, tier=args.tier, judge=judge)
     given = [Submission(row["id"], row["question_id"], row["answer"], lang=row["lang"]) for row in rows]
     graded = []
@@ -99,6 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tier", choices=TIERS, default="embedded")
     parser.add_argument("--judge", default="none")
+    parser.add_argument("--judge-when", choices=get_args(When), default="unsure")
     parser.add_argument("--limit", type=int, default=0, help="answers of each part, drawn with a seed; 0 for all")
     parser.add_argument("--out", type=Path, help="every answer with its grade, JSON Lines")
     args = parser.parse_args()
@@ -114,10 +116,11 @@ def main() -> None:
     print("|---" * (len(measured) + 1) + "|")
     for figure in measured["all"]:
         print(f"| {figure} | " + " | ".join(str(row[figure]) for row in measured.values()) + " |")
+    asked = {"limit": args.limit} if args.judge == "none" else {"limit": args.limit, "when": args.judge_when}
     results = Path(__file__).parent / "results" / "unseen.jsonl"
     with results.open("a", encoding="utf-8") as lines:
         lines.writelines(
-            json.dumps({"set": name, "tier": args.tier, "judge": args.judge, **row, **machine()}) + "\n"
+            json.dumps({"set": name, "tier": args.tier, "judge": args.judge, **asked, **row, **machine()}) + "\n"
             for name, row in measured.items()
         )
     if args.out:

@@ -16,9 +16,8 @@ from safetensors.torch import load_file, save
 from grader.mpnet import ADAPTER, HEAD, REPO_ID, REVISION, SHA256, TENSORS
 from grader.shipped import CARD
 from training.card import commands, provenance, quantise
+from training.lora import SCALE
 from training.measure import read_report
-
-SCALE = 2.0  # of training.lora: alpha over rank
 
 
 def adapter(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

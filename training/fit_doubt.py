@@ -164,6 +164,8 @@ def main() -> None:
     parser.add_argument("--origin", default=ORIGIN, help="which answers these are, for whoever reads the file")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
+    if args.labelled and (args.accurate_runs or args.judge_runs):
+        parser.error("--labelled brings verdicts that are made; --accurate-runs and --judge-runs go with --runs")
     runs = args.runs, args.accurate_runs, args.judge_runs
     rows = read_rows(args.labelled) if args.labelled else own_rows(args.shared, *runs)
     for part, found in sorted(split(rows).items()):

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+SCALE = 2.0  # an update counts so many times: alpha over rank
+
 
 class LoRA(nn.Module):
     """A frozen linear layer plus a trained low-rank update.
@@ -16,12 +18,11 @@ class LoRA(nn.Module):
     Args:
         base: The layer; its parameters are left as they are.
         rank: Of the update.
-        alpha: The update counts ``alpha / rank`` times.
     """
 
-    def __init__(self, base: nn.Linear, rank: int, alpha: float) -> None:
+    def __init__(self, base: nn.Linear, rank: int) -> None:
         super().__init__()
-        self.base, self.scale = base, alpha / rank
+        self.base = base
         self.a = nn.Parameter(torch.randn(rank, base.in_features) / math.sqrt(base.in_features))
         self.b = nn.Parameter(torch.zeros(base.out_features, rank))
 
@@ -29,12 +30,12 @@ class LoRA(nn.Module):
         """Apply layer and update to (..., in_features); the product of the update is summed where it is computed."""
         rows = x.reshape(-1, x.shape[-1])
         narrow = F.linear(rows, self.a.to(x.dtype))
-        update = self.b.to(x.dtype).t() * self.scale
+        update = self.b.to(x.dtype).t() * SCALE
         return torch.addmm(self.base(rows), narrow, update).view(*x.shape[:-1], -1)
 
 
 def add_lora(root: nn.Module, rank: int, wanted: Callable[[str], bool] = lambda _: True) -> None:
-    """Put an update on every linear layer, ``alpha = 2 rank``.
+    """Put an update on every linear layer.
 
     Args:
         root: Changed in place.
@@ -44,4 +45,4 @@ def add_lora(root: nn.Module, rank: int, wanted: Callable[[str], bool] = lambda 
     for name, module in list(root.named_modules()):
         for child, layer in list(module.named_children()):
             if isinstance(layer, nn.Linear) and wanted(name):
-                setattr(module, child, LoRA(layer, rank, 2.0 * rank))
+                setattr(module, child, LoRA(layer, rank))

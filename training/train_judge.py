@@ -27,7 +27,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 from grader.judge.head import JudgeHead
 from grader.judge.layout import LAYOUT_VERSION, Layout, encode_texts
 from training.data import Data, Item, Tokenise, batches, draw_epoch, read_rows, split
-from training.lora import add_lora
+from training.lora import SCALE, add_lora
 from training.loss import label_mask, set_loss
 from training.measure import predict, write_report
 from training.schedule import factor
@@ -288,7 +288,7 @@ def main() -> None:
     settings = {
         name: value for name, value in vars(args).items() if name not in {"pairs", "model", "out", "init", "pool"}
     }
-    save(model, out, {"layout": LAYOUT_VERSION, "rank": args.rank, "alpha": 2 * args.rank, "args": settings})
+    save(model, out, {"layout": LAYOUT_VERSION, "rank": args.rank, "alpha": SCALE * args.rank, "args": settings})
     before, asked = time.monotonic(), 0
 
     def guess(rows: list[dict]) -> list:
