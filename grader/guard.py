@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 _GOOD = (
@@ -127,6 +129,7 @@ _SENTENCE = re.compile(r"(?:[^.!?\n]|[.!?]+(?![.!?\s]|$))*(?:[.!?]+(?=\s|$)|\n|$
 _ENDLESS = re.compile(r"\w{81,}")  # no word
 
 FEW_WORDS, REPETITION = 20, 0.12  # past so many words, at least this share of them differs in any real answer
+QUESTION_WORDS = 6  # of a question that is taken out where it is repeated; a shorter one may be part of an answer
 SCRAP_WORDS = 4  # a sentence this short next to an order goes with it
 MIN_WORDS_BESIDE_ORDERS = 8  # less than this beside an order is its wrapping, not an answer
 
@@ -228,11 +231,20 @@ def _repeats(words: list[str]) -> bool:
     return len(words) > FEW_WORDS and len(set(words)) < REPETITION * len(words)
 
 
-def screen(answer: str) -> Screened:
+@cache
+def _as_asked(question: str) -> re.Pattern[str] | None:
+    """What finds a question that is repeated word for word; ``None`` where it is too short to be told from an answer."""
+    words = re.findall(r"\w+", question)
+    found = r"\W+".join(map(re.escape, words))
+    return re.compile(rf"[¿\s]*\b{found}\b[?.\s]*", re.IGNORECASE) if len(words) >= QUESTION_WORDS else None
+
+
+def screen(answer: str, asked: Iterable[str] = ()) -> Screened:
     """Take out what is not an answer.
 
     Args:
         answer: As submitted.
+        asked: The question, in every language; where the answer repeats it word for word, that says nothing.
     """
     text = visible(_TURNED.sub(_blank, answer))
     kept = _without_orders(text, answer)
@@ -240,6 +252,8 @@ def screen(answer: str) -> Screened:
     if orders:
         still = _ORDER.search(_unmasked(kept)) or _ORDER.search(_joined(kept))
         text = " " * len(text) if still else kept
+    for question in filter(None, map(_as_asked, asked)):
+        text = question.sub(_blank, text)
     text = _ENDLESS.sub(_blank, text)
     words = re.findall(r"\w+", text)
     if orders and len(words) < MIN_WORDS_BESIDE_ORDERS:

@@ -110,7 +110,7 @@ class Intake:
         lang = lang or language.detect(answer, self._quiz.langs)
         rubric = self._rubric.questions.get(question.id)
         sheet = self._sheet(question, rubric, lang)
-        return FreeAnswer(submission, question, rubric, lang, sheet, guard.screen(answer))
+        return FreeAnswer(submission, question, rubric, lang, sheet, guard.screen(answer, question.prompt.values()))
 
     def _sheet(self, question: Question, rubric: QuestionRubric | None, lang: Lang) -> Sheet:
         sheet = self._sheets.get((question.id, lang))
