@@ -213,7 +213,7 @@ def _without_orders(text: str, submitted: str) -> str:
     """Put spaces where a sentence is an order, as it looks or as it was submitted, and for scraps beside it."""
     cuts = [0, *(match.end() for match in _SENTENCE.finditer(text) if match.group())]
     parts = [text[start:end] for start, end in pairwise(cuts)]
-    orders = [_is_order(_unmasked(text[a:b])) or _is_order(_joined(submitted[a:b])) for a, b in pairwise(cuts)]
+    orders = [any(map(_is_order, {_unmasked(text[a:b]), _joined(submitted[a:b])})) for a, b in pairwise(cuts)]
     for way in (range(1, len(parts)), range(len(parts) - 2, -1, -1)):
         for at in way:
             scrap = len(parts[at].split()) <= SCRAP_WORDS
@@ -248,7 +248,7 @@ def screen(answer: str, asked: Iterable[str] = ()) -> Screened:
     """
     text = visible(_TURNED.sub(_blank, answer))
     kept = _without_orders(text, answer)
-    orders = kept != text or _hides_text(answer) or _has_form(_unmasked(text)) or _has_form(_joined(answer))
+    orders = kept != text or _hides_text(answer) or any(map(_has_form, {_unmasked(text), _joined(answer)}))
     if orders:
         still = _ORDER.search(_unmasked(kept)) or _ORDER.search(_joined(kept))
         text = " " * len(text) if still else kept
