@@ -1,4 +1,4 @@
-"""A folder's questions and the answers that a person judged, for benchmarks that grade them."""
+"""Questions and the answers that a person judged, for benchmarks that grade them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import yaml
 
 from grader.schema import LANGS, Criterion, Misconception, Question, QuestionRubric, Quiz, Rubric
 
+QUESTIONS, ANSWERS = "questions.yaml", "answers.jsonl"  # ends of the two files' names, which are alike before
 
-def read_labelled(questions: Path, answers: Path) -> tuple[Quiz, Rubric, list[dict]]:
-    """Read questions with criteria as one quiz, and answers with their labels as they stand in the file."""
+
+def read_labelled(questions: Path) -> tuple[Quiz, Rubric, list[dict]]:
+    """Read questions with criteria as one quiz, and the answers beside them with their labels as they stand there."""
+    answers = questions.with_name(questions.name.removesuffix(QUESTIONS) + ANSWERS)
     asked, rubrics = [], {}
     for row in yaml.safe_load(questions.read_text(encoding="utf-8")):
         reference = {lang: tuple(texts) for lang, texts in row["reference"].items()}

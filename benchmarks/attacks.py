@@ -1,11 +1,12 @@
 """How often a grader's grades move the wrong way under attack.
 
-    python benchmarks/attacks.py [--labelled ../shared/data/indomain] [--judge local] [--limit 40] [--out FILE]
+    python benchmarks/attacks.py [SOURCE ...] [--tier accurate] [--judge local] [--limit 40] [--out FILE]
 
-Cases are made from the quizzes and rubrics by ``grader.attacks``; ``--labelled`` adds a folder with ``questions.yaml``
-and ``answers.jsonl``, whose right answers are attacked too. At most ``--limit`` cases of each attack and language are
-drawn, with a seed. An edit counts where the answer it was made from passes. Training saw other edits of the same kinds,
-and, for questions of the labelled folder, edits of the same references; it saw none of the orders to the grader.
+A source is a quiz, by id or path, or a file of questions with its answers beside it (``questions.yaml`` and
+``answers.jsonl``), whose right answers are attacked too; the bundled quizzes unless any is named. At most ``--limit``
+cases of each attack and language are drawn, with a seed. An edit counts where the answer it was made from passes.
+Training saw other edits of the same kinds, and of the bundled and the in-domain questions edits of the same
+references; it saw none of the orders to the grader, and nothing of ``benchmarks/unseen``.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from _labelled import read_labelled
+from _labelled import QUESTIONS, read_labelled
 from _machine import machine
 
 from grader.attacks import Case, Labelled, Result, Row, attack, groups, make_cases, sample, table
@@ -35,23 +35,16 @@ GOALS = {"injections": 0.0, "changed meaning": 0.15, "paraphrases": 0.08}
 JUDGE_GOALS = GOALS | {"changed meaning": 0.05}
 
 
-def labelled_set(folder: Path) -> tuple[Quiz, Rubric, list[Labelled]]:
-    """Questions with criteria, and answers that a person judged, as one quiz."""
-    quiz, rubric, rows = read_labelled(folder / "questions.yaml", folder / "answers.jsonl")
-    return (
-        quiz,
-        rubric,
-        [Labelled(row["question_id"], row["lang"], row["answer"], Verdict(row["verdict"])) for row in rows],
-    )
-
-
-def courses(names: list[str], folder: Path | None) -> Iterator[tuple[Quiz, Rubric, list[Labelled]]]:
-    for path in [find_quiz(name) for name in names] or bundled_quizzes():
-        quiz = load_quiz(path)
-        rubric = find_rubric(path, quiz.id)
-        yield quiz, load_rubric(rubric, quiz) if rubric else Rubric(), []
-    if folder is not None:
-        yield labelled_set(folder)
+def course(source: str) -> tuple[Quiz, Rubric, list[Labelled]]:
+    """What a source holds; answers where it has any."""
+    if source.endswith(QUESTIONS):
+        quiz, rubric, rows = read_labelled(Path(source))
+        given = [Labelled(row["question_id"], row["lang"], row["answer"], Verdict(row["verdict"])) for row in rows]
+        return quiz, rubric, given
+    path = find_quiz(source)
+    quiz = load_quiz(path)
+    beside = find_rubric(path, quiz.id)
+    return quiz, load_rubric(beside, quiz) if beside else Rubric(), []
 
 
 def print_table(rows: list[Row]) -> None:
@@ -78,8 +71,7 @@ def as_json(result: Result) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quiz", action="append", default=[], help="id or path; all bundled ones unless named")
-    parser.add_argument("--labelled", type=Path, help="folder with questions.yaml and answers.jsonl")
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="quiz, or questions.yaml beside answers.jsonl")
     parser.add_argument("--tier", default="embedded", choices=TIERS)
     parser.add_argument("--judge", default="none", help="local, prompt or a server's URL; asked about every answer")
     parser.add_argument("--limit", type=int, default=40, help="cases of each attack and language")
@@ -87,11 +79,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write every case and its grade, as JSON Lines")
     args = parser.parse_args()
 
-    material = list(courses(args.quiz, args.labelled))
+    material = [course(source) for source in args.sources or map(str, bundled_quizzes())]
     made = [
         (at, case)
-        for at, course in enumerate(material)
-        for case in make_cases(*course[:2], seed=args.seed, labelled=course[2])
+        for at, (quiz, rubric, given) in enumerate(material)
+        for case in make_cases(quiz, rubric, seed=args.seed, labelled=given)
     ]
     home: dict[Case, int] = {case: at for at, case in reversed(made)}
     chosen = sample(home, args.limit, args.seed)
@@ -103,6 +95,7 @@ def main() -> None:
     about = machine() | {
         "tier": args.tier,
         "judge": args.judge,
+        "sources": ["/".join(Path(source).parts[-2:]) for source in args.sources],
         "seed": args.seed,
         "limit": args.limit,
         "of": len(home),

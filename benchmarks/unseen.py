@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-from _labelled import read_labelled
+from _labelled import QUESTIONS, read_labelled
 from _machine import machine
 
 from grader.grade import Grader
@@ -57,7 +57,7 @@ def grade_all(part: str, args: argparse.Namespace) -> list[Graded]:
     Raises:
         SystemExit: One was left unscored.
     """
-    quiz, rubric, rows = read_labelled(UNSEEN / f"{part}.questions.yaml", UNSEEN / f"{part}.answers.jsonl")
+    quiz, rubric, rows = read_labelled(UNSEEN / f"{part}.{QUESTIONS}")
     if args.limit:
         rows = random.Random(0).sample(rows, min(args.limit, len(rows)))
     judge = choose_judge(args.judge, when=args.judge_when)
