@@ -65,6 +65,11 @@ class Change:
         return turns % 2 == 1, self.negated > 0, self.exchanged > 0, self.renumbered > 0
 
 
+def words(text: str) -> list[str]:
+    """Lower-case words and numbers; a negation that ends in an apostrophe and a t stays one."""
+    return _WORD.findall(text.lower())
+
+
 def describe(answer: str, statements: Sequence[str], lang: Lang) -> list[float]:
     """Features of what near-copies changed, in the order of ``NAMES``; zeros where there is none.
 
@@ -77,8 +82,8 @@ def describe(answer: str, statements: Sequence[str], lang: Lang) -> list[float]:
         1 where, of some statement, an odd number of words turned round, were negated or changed places · 1 for
         negations · 1 for exchanges · 1 for numbers.
     """
-    mine = _WORD.findall(answer.lower())[:MOST_WORDS]
-    changes = [change for text in statements if (change := compare(mine, _WORD.findall(text.lower()), lang))]
+    mine = words(answer)[:MOST_WORDS]
+    changes = [change for text in statements if (change := compare(mine, words(text), lang))]
     by_name = zip(*(change.flags for change in changes), strict=True)
     return [float(any(found)) for found in by_name] or [0.0] * len(NAMES)
 

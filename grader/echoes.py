@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from grader import copies
 from grader.match import CONTRADICTORY, Estimate
 from grader.sheet import Sheet
 
@@ -25,7 +26,6 @@ SHORTEST = 4  # words of a sentence that can echo another
 MOST_SENTENCES = 24  # of an answer
 
 _END = re.compile(r"(?<=[.;:!?…])\s+|\n+")
-_WORD = re.compile(r"[^\W_]+(?:['’]t)?")
 
 
 class Echo(NamedTuple):
@@ -98,7 +98,7 @@ def temper(found: Estimate, against: Sequence[tuple[Echo, float]], held: Sheet) 
 
 
 def _sentences(text: str) -> list[_Sentence]:
-    parts = [_Sentence(part.strip(), tuple(_WORD.findall(part.lower()))) for part in _END.split(text)]
+    parts = [_Sentence(part.strip(), tuple(copies.words(part))) for part in _END.split(text)]
     return [part for part in parts if len(part.words) >= SHORTEST]
 
 
