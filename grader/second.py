@@ -93,7 +93,7 @@ def ask(bench: Bench, answers: Sequence[TierRead], rule: Rule, share: float) -> 
         for a, some in zip(answers, found, strict=True)
     ]
     judged = partial(_judged, bench, rule, share)
-    return list(map(judged, answers, found, bench.ask(cases)))
+    return [judged(*known) for known in zip(answers, found, bench.ask(cases), strict=True)]
 
 
 def _judged(  # noqa: PLR0917 -- what was asked, and what came of it
