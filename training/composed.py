@@ -11,13 +11,13 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from grader.match import CONTRADICTORY, CORRECT, IRRELEVANT, NON_DOMAIN, PARTIAL
 from training.openings import reopen
 from training.pairs import NOT_CORRECT, Pair
-from training.phrases import NOISE, ORDERS
 from training.preserve import near_copies, restate
+from training.synthetic import with_remark
 
 ADDED = 0.3  # share of the answers that an order or a remark is added to
 SALADS, ELSEWHERE, RESTATED = 2, 3, 4  # answers a question and language
@@ -79,7 +79,7 @@ def composed(questions: Sequence[dict], pairs: Sequence[Pair], source: str, seed
             yield from _restated(subject, own, rng)
             yield from _salads(subject, own, rng)
             yield from _elsewhere(subject, others, rng)
-            yield from _added(own, lang, rng)
+            yield from _added(own, rng)
 
 
 def _subject(question: dict, source: str, lang: str) -> Subject:
@@ -176,13 +176,8 @@ def _elsewhere(of: Subject, others: Sequence[Pair], rng: random.Random) -> Itera
         yield of.pair(pair.answer, rng.choice(of.criteria)[0], *NOT_CORRECT)
 
 
-def _added(own: Sequence[Pair], lang: str, rng: random.Random) -> Iterator[Pair]:
+def _added(own: Sequence[Pair], rng: random.Random) -> Iterator[Pair]:
     """Answers with an order or a remark before or after them; every label stays."""
-    remarks = [text for text, verdict in NOISE if verdict == "irrelevant" and " " in text]
     for pair in own:
-        if rng.random() >= (ADDED if pair.kind == "reference" else ADDED / 3) or NON_DOMAIN in pair.allowed[:1]:
-            continue
-        extra = rng.choice(ORDERS[lang]) if rng.random() < 0.7 else rng.choice(remarks)
-        parts = [pair.answer, extra]
-        rng.shuffle(parts)
-        yield replace(pair, answer=rng.choice((" ", "\n", ". ")).join(parts), kind="synthetic", id="", extra={})
+        if rng.random() < (ADDED if pair.kind == "reference" else ADDED / 3) and NON_DOMAIN not in pair.allowed[:1]:
+            yield with_remark(pair, rng)

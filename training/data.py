@@ -13,7 +13,7 @@ import numpy as np
 
 DEV_MODULES = {"PS", "LF"}
 HALF = 0.5
-EPOCH_SHARES = {"criterion": 0.35, "misconception": 0.35, "synthetic": 0.2, "pool": 0.6}
+EPOCH_SHARES = {"criterion": 0.35, "misconception": 0.35, "synthetic": 0.3, "pool": 0.6}
 """How much of a kind an epoch takes, drawn anew each time; what is not named counts whole."""
 PUBLIC, PUBLIC_COPIES = {"scientsbank", "beetle"}, 2
 """Sets whose answers, written by learners and graded by people, come up so often in an epoch: they are the fewer."""
@@ -47,13 +47,13 @@ def split(row: dict, holdout: str) -> str:  # noqa: PLR0911 -- one answer a rule
 
     Args:
         row: A pair.
-        holdout: ``dev``, ``none`` or ``foldIofN``; inference pairs always train, unlabelled pairs of held-out
-            questions are ``left_out``.
+        holdout: ``dev``, ``none`` or ``foldIofN``; inference pairs always train, and of held-out questions what
+            nobody wrote or labelled is ``left_out``.
     """
     source = row["source"]
     if row["kind"] == "nli" or holdout == "none":
         return "train"
-    if row["kind"] == "pool":
+    if row["kind"] in {"pool", "synthetic"}:
         held_out = split({**row, "kind": "reference", "id": ""}, holdout) != "train"
         return "left_out" if held_out else "train"
     if holdout.startswith("fold"):

@@ -1,19 +1,87 @@
-"""Contradictions and empty talk to learn from, made by the edits that graders are attacked with."""
+"""Contradictions and empty talk to learn from: the edits that graders are attacked with, and terms of one kind."""
 
 from __future__ import annotations
 
 import random
+import re
+from functools import cache
+from itertools import combinations
 
-from grader.attacks.edits import exchanges, keyword_list, negations, numbers, opposites
+from grader.attacks.edits import NEAR, exchange, exchanges, keyword_list, negations, numbers, opposites
+from grader.attacks.words import IDIOMS, NEGATION
 from grader.schema import Lang
+from training.terms import SIBLINGS
+
+Member = tuple[str, ...]  # the forms of a term
 
 
 def contradict(text: str, lang: Lang, rng: random.Random, *, limit: int) -> list[str]:
     """Up to ``limit`` edits of a text that change what it says, of different kinds."""
-    kinds = [negations(text, lang), opposites(text, lang), exchanges(text, lang), numbers(text)]
+    kinds = [
+        negations(text, lang), opposites(text, lang), exchanges(text, lang), numbers(text), siblings(text, lang)
+    ]  # fmt: skip
     found = list(dict.fromkeys(rng.choice(edits) for edits in kinds if edits))
     rng.shuffle(found)
     return found[:limit]
+
+
+def siblings(text: str, lang: Lang) -> list[str]:
+    """Every text with a term that stands in another's place throughout: a queue that is called a stack.
+
+    Where a text names both they change places. A term in an idiom, or one that a negation may reach, is left alone.
+    """
+    named: dict[int, set[Member]] = {}
+    for match in _terms(lang).finditer(text):
+        for group, member in _members(lang)[match.group().lower()]:
+            named.setdefault(group, set()).add(member)
+    found = []
+    for group, members in named.items():
+        if len(members) > 1:
+            found += [new for one, other in combinations(sorted(members), 2) if (new := exchange(text, one, other))]
+        elif not _denied(text, *members, lang):
+            (one,) = members
+            found += [_put(text, one, other) for other in SIBLINGS[lang][group] if other != one]
+    return found
+
+
+def _denied(text: str, member: Member, lang: Lang) -> bool:
+    """Whether a negation or an idiom may leave the meaning as it is."""
+    idioms = [match.span() for match in re.finditer(rf"\b(?:{IDIOMS[lang]})\b", text, re.IGNORECASE)]
+    places = [match.start() for match in _forms(member, text)]
+    return any(
+        NEGATION[lang].search(text[max(0, at - NEAR) : at]) or any(start <= at < end for start, end in idioms)
+        for at in places
+    )
+
+
+def _forms(member: Member, text: str) -> list[re.Match[str]]:
+    return list(re.finditer(rf"(?<![\w-])(?:{'|'.join(map(re.escape, member))})(?![\w-])", text, re.IGNORECASE))
+
+
+def _put(text: str, old: Member, new: Member) -> str:
+    table = dict(zip(old, new, strict=True))
+    for match in reversed(_forms(old, text)):
+        word = table[match.group().lower()]
+        word = word[0].upper() + word[1:] if match.group()[0].isupper() else word
+        text = text[: match.start()] + word + text[match.end() :]
+    return text
+
+
+@cache
+def _members(lang: Lang) -> dict[str, list[tuple[int, Member]]]:
+    """Group and term that a form belongs to; some belong to several."""
+    table: dict[str, list[tuple[int, Member]]] = {}
+    for place, group in enumerate(SIBLINGS[lang]):
+        for member in group:
+            for form in dict.fromkeys(member):
+                table.setdefault(form, []).append((place, member))
+    return table
+
+
+@cache
+def _terms(lang: Lang) -> re.Pattern[str]:
+    forms = sorted(_members(lang), key=len, reverse=True)
+    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, forms))})(?![\w-])", re.IGNORECASE)
 
 
 def shuffled_keywords(text: str, rng: random.Random) -> str:

@@ -19,7 +19,7 @@ from training.graded import gather
 from training.inference import inference
 from training.pairs import Pair
 from training.pool import unlabelled
-from training.synthetic import COPIED, COPIES, synthetic
+from training.synthetic import synthetic
 
 
 def translate(texts: list[str]) -> dict[str, str]:
@@ -34,20 +34,16 @@ def translate(texts: list[str]) -> dict[str, str]:
     return {text: line.strip() for text, line in zip(texts, lines, strict=True)}
 
 
-def build(
-    shared: Path, own: Path, seed: int = 0, copied: int = COPIED, copies: int = COPIES
-) -> tuple[list[Pair], dict[str, str]]:
+def build(shared: Path, own: Path, seed: int = 0) -> tuple[list[Pair], dict[str, str]]:
     """All pairs, and the Spanish of every English text among them.
 
     Args:
         shared: The folder of public sets (``asag``, ``nli``, ``indomain``).
         own: The folder of answers written for this project.
         seed: Of the synthetic answers.
-        copied: As in ``training.synthetic``.
-        copies: Likewise.
     """
     pairs = gather(shared, own)
-    pairs += synthetic(pairs, seed, copied, copies)
+    pairs += synthetic(pairs, seed)
     for questions, source in (
         (shared / "indomain" / "questions.yaml", "indomain"),
         *((path, "authored") for path in sorted(own.glob("*.questions.yaml"))),
@@ -69,12 +65,10 @@ def main() -> None:
     parser.add_argument("shared", type=Path, help="folder of the public sets: asag, nli, indomain")
     parser.add_argument("pairs", type=Path, help="the gzipped JSON Lines of pairs to write")
     parser.add_argument("pool", type=Path, help="the gzipped JSON Lines of pairs without a label to write")
-    parser.add_argument("--copied", type=int, default=COPIED, help="right answers a question to make near-copies of")
-    parser.add_argument("--copies", type=int, default=COPIES, help="that contradict each, and as many that restate it")
     asked = parser.parse_args()
     out, pool = asked.pairs, asked.pool
     own = Path(__file__).parent / "authored"
-    pairs, spanish = build(asked.shared, own, copied=asked.copied, copies=asked.copies)
+    pairs, spanish = build(asked.shared, own)
     with gzip.open(out, "wt", encoding="utf-8") as lines:
         for pair in pairs:
             row = asdict(pair)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from grader.match import CONTRADICTORY, CORRECT, IRRELEVANT, NON_DOMAIN, PARTIAL
 from training.openings import reopen
@@ -12,18 +13,17 @@ from training.perturb import shuffled_keywords
 from training.phrases import NOISE, NOTHING, ORDERS
 from training.preserve import near_copies, restate
 
-RESTATED = 3  # answers a question that are not right
-COPIED, COPIES = 6, 2  # right answers a question, near-copies of each that contradict it, and as many that restate it
+RESTATED, ORDERED = 3, 4  # answers a question that are not right
+ORDER = 0.7  # share of the remarks that are orders to the grader
+COPIED, COPIES = 30, 3  # right answers a question, near-copies of each that contradict it, and as many that restate it
 
 
-def synthetic(pairs: list[Pair], seed: int, copied: int = COPIED, copies: int = COPIES) -> Iterator[Pair]:
+def synthetic(pairs: list[Pair], seed: int) -> Iterator[Pair]:
     """Make answers to every question that graded answers belong to.
 
     Args:
         pairs: Graded answers, as ``training.graded`` reads them.
         seed: Of every choice.
-        copied: Right answers a question that near-copies are made of.
-        copies: Near-copies of each that contradict it, at most, and as many that restate it.
     """
     rng = random.Random(seed)
     questions: dict[tuple[str, str], list[Pair]] = {}
@@ -37,7 +37,7 @@ def synthetic(pairs: list[Pair], seed: int, copied: int = COPIED, copies: int = 
         first = members[0]
         references = tuple(sorted({statement for member in members for statement in member.statements}))
         yield from _from_references(first, references, rng)
-        yield from _from_answers(members, rng, copied, copies)
+        yield from _from_answers(members, rng)
         yield from _empty(first, references, rng)
         others = [other for other in neighbours[module + first.lang] if other.group != first.group]
         for other in rng.sample(others, min(4, len(others))):
@@ -56,11 +56,11 @@ def _from_references(first: Pair, references: tuple[str, ...], rng: random.Rando
         yield _made(first, shuffled_keywords(reference, rng), (reference,), IRRELEVANT, NON_DOMAIN)
 
 
-def _from_answers(members: Sequence[Pair], rng: random.Random, copied: int, copies: int) -> Iterator[Pair]:
+def _from_answers(members: Sequence[Pair], rng: random.Random) -> Iterator[Pair]:
     """Right answers restated and contradicted, others restated: whose label stays."""
     right = [member for member in members if member.allowed == (CORRECT,)]
-    for member in rng.sample(right, min(copied, len(right))):
-        for copy, holds in near_copies(member.answer, member.lang, rng, limit=copies, question=member.question):
+    for member in rng.sample(right, min(COPIED, len(right))):
+        for copy, holds in near_copies(member.answer, member.lang, rng, limit=COPIES, question=member.question):
             yield _made(member, copy, member.statements, CORRECT if holds else CONTRADICTORY)
         opened = reopen(member.answer, member.lang, rng, member.question)
         if opened != member.answer:
@@ -69,6 +69,15 @@ def _from_answers(members: Sequence[Pair], rng: random.Random, copied: int, copi
     for member in rng.sample(rest, min(RESTATED, len(rest))):
         for copy in restate(member.answer, member.lang, rng, limit=1, question=member.question):
             yield _made(member, copy, member.statements, *member.allowed)
+    yield from (with_remark(member, rng) for member in rng.sample(rest, min(ORDERED, len(rest))))
+
+
+def with_remark(pair: Pair, rng: random.Random) -> Pair:
+    """An answer with an order to the grader, or a true remark about something else, before or after it."""
+    remarks = [text for text, verdict in NOISE if verdict == "irrelevant" and " " in text]
+    parts = [pair.answer, rng.choice(ORDERS[pair.lang] if rng.random() < ORDER else remarks)]
+    rng.shuffle(parts)
+    return replace(pair, answer=rng.choice((" ", "\n", ". ")).join(parts), kind="synthetic", id="", extra={})
 
 
 def _empty(first: Pair, references: tuple[str, ...], rng: random.Random) -> Iterator[Pair]:

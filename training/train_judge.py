@@ -109,7 +109,7 @@ class Trainer:
         plans = list(self._plan(epochs, random.Random(seed)))
         total, started, skipped, losses, seen = sum(len(p[2]) for p in plans), time.monotonic(), 0, [], 0
         optimiser = torch.optim.AdamW([{"params": self.body}, {"params": self.head}], lr=lr, weight_decay=0.01,
-                                      eps=1e-6, betas=(0.9, 0.98))  # fmt: skip
+                                      eps=1e-6, betas=(0.9, 0.98), fused=self.device == "cuda")  # fmt: skip
         self.model.train()
         for step, (items, allowed) in enumerate(self._steps(plans)):
             progress = max(step / total, (time.monotonic() - started) / max(1.0, deadline - started))
@@ -229,6 +229,7 @@ def prepare_data(
     for row in rows:
         sets[split(row, args.holdout)].append(row)
     train = sets.pop("train")
+    sets.pop("left_out", None)
     nli = sample_nli([row for row in train if row["kind"] == "nli"], args.nli, rng)
     graded = [row for row in train if row["kind"] != "nli"]
     pool = read_rows(args.pool) if args.pool else []

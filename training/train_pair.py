@@ -141,6 +141,7 @@ def run_stage(
         weight_decay=0.01,
         eps=1e-6,
         betas=(0.9, 0.98),
+        fused=device == "cuda",
     )
     plans = []
     whole = math.ceil(epochs)

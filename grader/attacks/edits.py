@@ -123,7 +123,7 @@ def opposites(text: str, lang: Lang) -> list[str]:
     return found
 
 
-def _exchange(text: str, first: tuple[str, ...], second: tuple[str, ...]) -> str | None:
+def exchange(text: str, first: tuple[str, ...], second: tuple[str, ...]) -> str | None:
     """Exchange two roles everywhere; ``None`` where one is missing or they stand side by side as equals."""
     one, other = ("|".join(map(re.escape, forms)) for forms in (first, second))
     linked = (
@@ -144,7 +144,7 @@ def exchanges(text: str, lang: Lang) -> list[str]:
         [name for name in dict.fromkeys(kind.findall(text)) if name not in _NOT_ROLES] for kind in (_ACRONYM, _NAME)
     ]
     pairs = [*ROLES[lang], *(((a,), (b,)) for names in kinds for a, b in combinations(names, 2))]
-    return [new for first, second in pairs if (new := _exchange(text, first, second))]
+    return [new for first, second in pairs if (new := exchange(text, first, second))]
 
 
 def numbers(text: str) -> list[str]:
