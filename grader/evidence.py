@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from grader.embed import Embedder
 
 NOTHING = np.empty((0, 0), dtype=np.float32)
+NONE_KNOWN: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,26 +45,26 @@ class EvidenceFinder:
         self._embedder = embedder
         self._vectors: dict[str, NDArray[np.float32]] = {}
 
-    def cut(self, answers: Sequence[str], wordings: Sequence[str]) -> list[Clauses]:
+    def cut(
+        self, answers: Sequence[str], wordings: Sequence[str], known: Mapping[str, NDArray[np.float32]] = NONE_KNOWN
+    ) -> list[Clauses]:
         """Cut answers, and encode the clauses of all of them at once.
 
         Args:
             answers: Of learners.
             wordings: Statements that :meth:`closest` will be asked for, encoded with them where they are new.
+            known: Vectors by text, of clauses that were encoded before.
         """
         cuts = [spans.clauses(answer) for answer in answers]
-        texts = [clause.text for cut in cuts if len(cut) > 1 for clause in cut]
-        if not texts:
+        several = [clause.text for cut in cuts if len(cut) > 1 for clause in cut]
+        if not several:
             return [Clauses(cut, NOTHING) for cut in cuts]
+        texts = [text for text in dict.fromkeys(several) if text not in known]
         new = [wording for wording in dict.fromkeys(wordings) if wording not in self._vectors]
-        vectors = self._embedder().encode([*texts, *new])
+        vectors = self._embedder().encode([*texts, *new]) if texts or new else NOTHING
         self._vectors |= dict(zip(new, vectors[len(texts) :].copy(), strict=True))
-        out, at = [], 0
-        for cut in cuts:
-            end = at + (len(cut) if len(cut) > 1 else 0)
-            out.append(Clauses(cut, vectors[at:end]))
-            at = end
-        return out
+        mine = {**known, **dict(zip(texts, vectors, strict=False))}
+        return [Clauses(cut, np.stack([mine[c.text] for c in cut]) if len(cut) > 1 else NOTHING) for cut in cuts]
 
     def closest(self, clauses: Clauses, wordings: Sequence[str]) -> Evidence | None:
         """The clause closest to any wording of a statement; ``None`` where there is none.

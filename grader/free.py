@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,9 @@ from grader.match import HALF
 from grader.schema import CriterionGrade, Evidence, Grade, MisconceptionGrade, Verdict
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from grader.embed import Embedder
     from grader.evidence import Clauses
     from grader.intake import FreeAnswer
@@ -70,11 +73,16 @@ class FreeWriter:
     def __init__(self, embedder: Callable[[], Embedder]) -> None:
         self._finder = EvidenceFinder(embedder)
 
-    def write(self, decided: Sequence[Decided]) -> list[Grade]:
-        """Write grades, in order; the evidence of all of them is looked for at once."""
+    def write(self, decided: Sequence[Decided], known: Mapping[str, NDArray[np.float32]]) -> list[Grade]:
+        """Write grades, in order; the evidence of all of them is looked for at once.
+
+        Args:
+            decided: Answers with what was decided.
+            known: Vectors of clauses by text, as far as they are known.
+        """
         shown = {place: wordings for place, item in enumerate(decided) if (wordings := item.quoted)}
         texts = [decided[place].answer.screened.text for place in shown]
-        cuts = self._finder.cut(texts, [wording for wordings in shown.values() for wording in wordings])
+        cuts = self._finder.cut(texts, [wording for wordings in shown.values() for wording in wordings], known)
         clauses = dict(zip(shown, cuts, strict=True))
         return [_grade(item, self._quote(item, clauses.get(place))) for place, item in enumerate(decided)]
 

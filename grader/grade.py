@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from grader import copies, language, surface
+from grader.address import Listener, load_address_rule
 from grader.doubt import Doubt, basis_of, grader_name, load_doubt
 from grader.entail import Case
 from grader.free import Decided, FreeWriter
@@ -64,7 +66,7 @@ class Grader:
         self._quiz, self._rubric = quiz, rubric
         self._reader, self._accurate, self._rule = reader, accurate, rule
         self._doubt, self._bench = doubt or Doubt(""), bench
-        self._intake, self._writer = Intake(quiz, rubric), FreeWriter(embedder)
+        self._intake, self._listener, self._writer = Intake(quiz, rubric), Listener(embedder), FreeWriter(embedder)
 
     @classmethod
     def open(
@@ -102,6 +104,7 @@ class Grader:
         if any(question.type == "free" for question in quiz.questions):
             reader()
             embedder()
+            load_address_rule()
             rule = load_rule()
             if accurate is not None:
                 accurate_section(rule)
@@ -119,11 +122,13 @@ class Grader:
     def grade(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Grade in order: one outcome a submission."""
         taken = [self._intake.take(submission) for submission in submissions]
-        answers = [item for item in taken if isinstance(item, FreeAnswer)]
+        screened = [item for item in taken if isinstance(item, FreeAnswer)]
+        left, vectors = self._listener.listen([answer.screened for answer in screened])
+        answers = [replace(answer, screened=heard) for answer, heard in zip(screened, left, strict=True)]
         read = self._read(answers)
         judged = self._ask(answers, read)
         decided = [self._decide(*known) for known in zip(answers, read, judged, strict=True)]
-        grades = iter(self._writer.write(decided))
+        grades = iter(self._writer.write(decided, vectors))
         return [next(grades) if isinstance(item, FreeAnswer) else item for item in taken]
 
     def _read(self, answers: Sequence[FreeAnswer]) -> list[TierRead | None]:
@@ -199,7 +204,7 @@ class Grader:
     def _models(self, judged: Judged | None) -> str:
         """What read an answer and turned it into a grade."""
         readers = self._reader().revision + ("" if self._accurate is None else f"+{self._accurate().revision}")
-        fitted = f"{readers}+{self._rule().revision}+{self._doubt.digest}"
+        fitted = f"{readers}+{self._listener.revision}+{self._rule().revision}+{self._doubt.digest}"
         return fitted if judged is None else f"{fitted}+{judged.trace}"
 
 

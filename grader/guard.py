@@ -9,10 +9,14 @@ from __future__ import annotations
 import base64
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grader.schema import Evidence
 
 _GOOD = (
     r"(?:correct[oa]?|right|full(?:y)?[ -](?:marks?|credits?|points?|scores?)|max(?:imum|\.)? (?:marks?|points?|scores?|credits?|grade)"
@@ -254,7 +258,26 @@ def screen(answer: str, asked: Iterable[str] = ()) -> Screened:
         text = " " * len(text) if still else kept
     for question in filter(None, map(_as_asked, asked)):
         text = question.sub(_blank, text)
-    text = _ENDLESS.sub(_blank, text)
+    return _left(_ENDLESS.sub(_blank, text), orders=orders)
+
+
+def without(screened: Screened, told: Sequence[Evidence]) -> Screened:
+    """Take out clauses too that turned out to be addressed to the grader.
+
+    Args:
+        screened: What ``screen`` left.
+        told: Clauses of its text.
+    """
+    if not told:
+        return screened
+    text = screened.text
+    for clause in told:
+        text = text[: clause.start] + " " * (clause.end - clause.start) + text[clause.end :]
+    return _left(text, orders=True)
+
+
+def _left(text: str, *, orders: bool) -> Screened:
+    """What is left to grade of a text, out of which orders were taken or not."""
     words = re.findall(r"\w+", text)
     if orders and len(words) < MIN_WORDS_BESIDE_ORDERS:
         words, text = [], " " * len(text)

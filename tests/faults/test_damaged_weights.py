@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from grader import entail, match, pair_weights
+from grader import address, entail, match, pair_weights
 from grader.doubt import files as doubt_files
 from grader.doubt import read_doubts
 from grader.errors import GraderError
@@ -79,6 +79,16 @@ def test_the_rule(tmp_path, monkeypatch, how):
     damage(path, how)
     with pytest.raises(GraderError, match=r"rule\.json is missing or damaged; reinstall the grader"):
         match.load_rule.__wrapped__()
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_the_rule_of_address(tmp_path, monkeypatch, how):
+    path = tmp_path / "address.json"
+    shutil.copyfile(address.FILE, path)
+    monkeypatch.setattr(address, "FILE", path)
+    damage(path, how)
+    with pytest.raises(GraderError, match=r"address\.json is missing or damaged; reinstall the grader"):
+        address.load_address_rule.__wrapped__()
 
 
 @pytest.mark.parametrize("how", DAMAGE)
