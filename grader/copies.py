@@ -25,12 +25,18 @@ STEM = 5  # letters that two forms of a word share
 NAMES = ("turned", "negated", "exchanged", "renumbered")
 
 _WORD = re.compile(r"[^\W_]+(?:['’]t)?")
-_CARDINALS = frozenset(
-    """
-    one two three four five six seven eight nine ten twelve half twice
-    uno dos tres cuatro cinco seis siete ocho nueve diez doce mitad doble triple
-    """.split()
-)
+_VALUES = {  # words for numbers, and those that stand for themselves
+    **dict(zip("one two three four five six seven eight nine ten twelve".split(), "1 2 3 4 5 6 7 8 9 10 12".split(),
+               strict=True)),
+    **dict(zip("uno dos tres cuatro cinco seis siete ocho nueve diez doce".split(), "1 2 3 4 5 6 7 8 9 10 12".split(),
+               strict=True)),
+    **{word: word for word in ("half", "twice", "mitad", "doble", "triple")},
+}  # fmt: skip
+_SMALL: dict[Lang, frozenset[str]] = {  # words that come and go with a negation or an article, and say little alone
+    "en": frozenset("a an the it its do does did be is are can could will would has have with always".split()),
+    "es": frozenset("un una el la los las lo se es son con siempre".split()),
+}
+_ANSWERS = frozenset({"no", "yes", "sí", "si"})  # what a sentence may open with, beside what it says
 _MORE_OPPOSITES: dict[Lang, tuple[tuple[str, str], ...]] = {
     "en": (("first", "last"), ("series", "parallel"), ("together", "apart"), ("all", "none"), ("can", "cannot"),
            ("loses", "keeps"), ("helps", "hinders"), ("high", "low"), ("large", "small"), ("slow", "fast"),
@@ -109,6 +115,52 @@ def compare(mine: Sequence[str], theirs: Sequence[str], lang: Lang) -> Change | 
     )
 
 
+def reverses(mine: Sequence[str], theirs: Sequence[str], lang: Lang) -> bool:
+    """Whether a sentence differs from another in nothing but what turns it round.
+
+    That is an odd number of opposites, roles and negations, or two words that changed places, or another number, while
+    every other word stands. ``grader.echoes`` says what that is worth.
+
+    Args:
+        mine: Words of a learner's sentence.
+        theirs: Of one that is right.
+        lang: Of the learner's.
+    """
+    if len(theirs) < SHORTEST or not mine:
+        return False
+    steps = [step for step in SequenceMatcher(None, theirs, mine, autojunk=False).get_opcodes() if step[0] != "equal"]
+    edits: list[Edit] = [(theirs[a:b], mine[c:d]) for _, a, b, c, d in steps]
+    if not edits or sum(len(old) for old, _ in edits) > (1 - LEAST_KEPT) * len(theirs):
+        return False
+    if steps[0][1] == 0 and not _ANSWERS.isdisjoint({*edits[0][0], *edits[0][1]}):
+        return False
+    if len(edits) == 2 and _crossed(*edits):  # noqa: PLR2004 -- a pair
+        return True
+    turns, renumbered = 0, False
+    for (old, new), (_, start, *_) in zip(edits, steps, strict=True):
+        pairs = _aligned(old, new, lang)
+        if pairs is None or (start and theirs[start - 1].isdigit()):  # what follows a number may be its decimals
+            return False
+        turns += abs(_denials(old, lang) - _denials(new, lang)) + sum(_opposed((a,), (b,), lang) for a, b in pairs)
+        renumbered = renumbered or any(_numbers((a,)) != _numbers((b,)) for a, b in pairs)
+    return renumbered or turns % 2 == 1
+
+
+def _aligned(old: Sequence[str], new: Sequence[str], lang: Lang) -> list[tuple[str, str]] | None:
+    """The words of an edit in pairs, without small words and negations.
+
+    ``None`` where two are neither opposites nor numbers nor forms of one word.
+    """
+    left, right = ([w for w in side if w not in _SMALL[lang] and not _denials((w,), lang)] for side in (old, new))
+    pairs = list(zip(left, right, strict=False))
+    told = len(left) == len(right) and all(
+        _opposed((a,), (b,), lang) or (_numbers((a,)) and _numbers((b,))) or a[:STEM] == b[:STEM] or a + "s" == b
+        or a == b + "s"
+        for a, b in pairs
+    )  # fmt: skip
+    return pairs if told else None
+
+
 def _opposed(old: Sequence[str], new: Sequence[str], lang: Lang) -> int:
     table = _opposites(lang)
     return sum(not table.get(word, frozenset()).isdisjoint(new) for word in old)
@@ -128,11 +180,11 @@ def _denials(words: Sequence[str], lang: Lang) -> int:
 
 def _renumbered(old: Sequence[str], new: Sequence[str], theirs: Sequence[str]) -> bool:
     before, after = _numbers(old), _numbers(new)
-    return bool(before) and before.isdisjoint(after) and not after <= set(theirs)
+    return bool(before) and before.isdisjoint(after) and not after <= _numbers(theirs)
 
 
 def _numbers(words: Sequence[str]) -> set[str]:
-    return {word for word in words if word.isdigit() or word in _CARDINALS}
+    return {_VALUES.get(word, word) for word in words if word.isdigit() or word in _VALUES}
 
 
 @cache

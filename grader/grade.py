@@ -12,6 +12,7 @@ import numpy as np
 from grader import copies, language, surface
 from grader.address import Listener, load_address_rule
 from grader.doubt import Doubt, basis_of, grader_name, load_doubt
+from grader.echoes import reversals, temper
 from grader.entail import Case
 from grader.free import Decided, FreeWriter
 from grader.intake import FreeAnswer, Intake
@@ -185,6 +186,7 @@ class Grader:
             decision = _blank(answer)
         else:
             found = tier.estimate if judged is None else judged.estimate
+            found = temper(found, reversals(tier.answer, tier.held.right, tier.lang), tier.held)
             decision = conclude(found, [criterion.points for criterion in answer.criteria])
         certain, part = float(decision.probabilities.max()), _part(answer, judged)
         confidence = certain if tier is None else self._doubt.confidence(certain, part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grader.copies import NAMES, describe
+from grader.copies import NAMES, describe, reverses, words
 
 REFERENCE = {
     "en": "The running maximum and the running sum are rescaled at every tile, so the result is exact.",
@@ -78,3 +78,41 @@ def test_two_turns_may_leave_the_meaning():
     statement = "Decoding reads more bytes than prefill for each operation."
     twice = "Prefill reads fewer bytes than decoding for each operation."
     assert told(twice, statements=[statement])["turned"] == 0
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine", "lang"),
+    [
+        ("The median hardly moves, the mean rises.", "The median hardly moves, the mean falls.", "en"),
+        ("The cache grows with every token read.", "The cache does not grow with every token read.", "en"),
+        ("Reading the keys takes 32 bytes for each.", "Reading the keys takes sixty-four bytes for each.", "en"),
+        ("Reading the keys takes two reads for each.", "Reading the keys takes 4 reads for each.", "en"),
+        ("The output goes on, the input waits here.", "The input goes on, the output waits here.", "en"),
+        ("The table is never written to the memory.", "The table is always written to the memory.", "en"),
+        ("Any free block can be used by a request.", "Any free block cannot be used by a request.", "en"),
+        ("La tabla se lee sin los huecos que quedan.", "La tabla se lee con los huecos que quedan.", "es"),
+        ("La caché crece con cada token que llega.", "La caché decrece con cada token que llega.", "es"),
+        ("La salida no depende del orden de los bloques.", "La salida depende del orden de los bloques.", "es"),
+    ],
+)
+def test_a_sentence_is_turned_round_where_nothing_else_differs(theirs, mine, lang):
+    assert reverses(words(mine), words(theirs), lang) == ("sixty" not in mine)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "mine"),
+    [
+        ("The cache grows with every token read.", "The cache grows with every token read."),
+        ("The cache grows with every token read.", "The cache grows with each token read."),
+        ("The cache grows with every token read.", "The memory shrinks with every token read."),
+        ("The cache grows with every token read.", "No, the cache grows with every token read."),
+        ("It moves through an open path to the lamp.", "It moves through no closed path to the lamp."),
+        ("The recall of the model is 30/50 = 0.60 here.", "The recall of the model is 30/50 = 0.6 here."),
+        ("There are two heads that share the keys.", "There are 2 heads that share the keys."),
+        ("The later layers read more bytes than the first.", "The later layers read fewer bytes, not more."),
+        ("It is exact.", "It is approximate."),
+        ("The cache grows with every token read.", ""),
+    ],
+)
+def test_a_sentence_is_not_turned_round_by_anything_else(theirs, mine):
+    assert not reverses(words(mine), words(theirs), "en")

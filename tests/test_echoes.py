@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grader.echoes import Echo, echoes, temper
+from grader.echoes import REVERSED, Echo, echoes, reversals, temper
 from grader.match import Estimate
 from grader.sheet import Sheet
 
@@ -81,3 +81,19 @@ def test_without_a_rubric_only_the_verdict_changes():
 
 def test_without_echoes_nothing_changes():
     assert temper(ESTIMATE, [], SHEET) is ESTIMATE
+
+
+def test_a_sentence_turned_round_is_told_without_a_model_even_where_it_stands_alone():
+    ((echo, p),) = reversals(TURNED, [REFERENCE, "Something else entirely is said here."], "en")
+    assert (echo.place, echo.theirs, p) == (
+        0,
+        "The running maximum and sum are rescaled, so nothing is lost.",
+        REVERSED,
+    )
+    alone = reversals("The weights are not shared by all heads.", ["The weights are shared by all heads."], "en")
+    assert [found.place for found, _ in alone] == [0]
+
+
+@pytest.mark.parametrize("answer", [REFERENCE, "Tiling gives the whole result, and nothing is lost.", ""])
+def test_what_is_not_turned_round_is_left_to_the_models(answer):
+    assert reversals(answer, [REFERENCE], "en") == []

@@ -8,6 +8,7 @@ from itertools import chain
 
 import pytest
 
+from grader.attacks.edits import negations, opposites
 from grader.grade import Grader
 from grader.intake import MAX_CHARS
 from grader.load import load_quiz, load_rubric
@@ -86,6 +87,21 @@ def test_a_right_answer_is_correct(grader, question, lang, answer):
 def test_a_right_answer_that_opens_with_a_denial_is_correct(grader):
     text = RIGHT[EXACT, "en"].replace("It is exact", "Not so")
     assert _one(grader, text).verdict is Verdict.CORRECT
+
+
+def test_a_reference_with_one_word_turned_round_does_not_pass(course, grader):
+    quiz, _ = course
+    turned = [
+        Submission(f"{question.id} {lang} {text}", question.id, text, lang=lang)
+        for question in quiz.questions
+        if question.type == "free"
+        for lang in quiz.langs
+        for reference in question.reference[lang]
+        for text in (*opposites(reference, lang), *negations(reference, lang))
+    ]
+    passed = [grade.submission_id for grade in grader.grade(turned) if grade.verdict is Verdict.CORRECT]
+    assert len(turned) > 25
+    assert len(passed) <= 0.05 * len(turned), passed
 
 
 @_params(RIGHT)
