@@ -67,7 +67,8 @@ class Grader:
         self._quiz, self._rubric = quiz, rubric
         self._reader, self._accurate, self._rule = reader, accurate, rule
         self._doubt, self._bench = doubt or Doubt(""), bench
-        self._intake, self._listener, self._writer = Intake(quiz, rubric), Listener(embedder), FreeWriter(embedder)
+        self._intake, self._listener = Intake(quiz, rubric), Listener(embedder)
+        self._writer = FreeWriter(embedder)
 
     @classmethod
     def open(

@@ -36,8 +36,8 @@ class Models:
         return [np.tile([0.6, 0.1, 0.1, 0.1, 0.1], (len(case.statements), 1)) for case in cases]
 
     def encode(self, texts):
-        """Give unit vectors."""
-        return np.ones((len(texts), 1), dtype=np.float32)
+        """Give vectors that tell nothing."""
+        return np.zeros((len(texts), 384), dtype=np.float32)
 
 
 def grade(doubt, *, question=RUBRIC, lang="en", answer="It is the same in every respect."):

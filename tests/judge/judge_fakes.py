@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from grader.entail import Case
 
+EMBEDDED = 384  # size of a vector
 LABELS = ("correct", "partial", "contradictory", "irrelevant", "non_domain")
 STATEMENTS = ("The tiles give the exact result.", "Only rounding differs.")
 MYTH = "Tiling approximates."
@@ -44,8 +45,8 @@ class FakeEmbedder:
     """Vectors that tell nothing."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Ones."""
-        return np.ones((len(texts), 2), dtype=np.float32)
+        """Zeros."""
+        return np.zeros((len(texts), EMBEDDED), dtype=np.float32)
 
 
 class FakeJudge:

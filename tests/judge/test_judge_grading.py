@@ -127,7 +127,7 @@ class Attentive(FakeJudge):
 
 
 def test_the_local_judge_reads_by_itself_a_sentence_that_differs_from_the_references():
-    turned = "Only rounding does differ here. It is not exact up to rounding."
+    turned = "Only rounding does differ here. It is not exact, just close, up to rounding."
     bench = Bench("local", "fake:judge", Attentive, when="always")
     other = Bench("fake", "fake:judge", Attentive, when="always")
     found = [grades(grader_of(one), turned)[0].verdict for one in (bench, other)]
