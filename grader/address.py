@@ -7,8 +7,6 @@ evidence is found with, fitted by ``training.fit_address``, takes such clauses o
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from grader import guard, spans
-from grader.errors import ModelUnavailableError
+from grader.shipped import read_fitted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,12 +52,7 @@ def load_address_rule() -> AddressRule:
     Raises:
         ModelUnavailableError: The file is missing or damaged.
     """
-    try:
-        data = FILE.read_bytes()
-        saved = json.loads(data)
-        return AddressRule(saved["weights"], saved["bias"], hashlib.sha256(data).hexdigest()[:12])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise ModelUnavailableError(f"the fitted rule {FILE} is missing or damaged; reinstall the grader") from error
+    return read_fitted(FILE, lambda saved, digest: AddressRule(saved["weights"], saved["bias"], digest))
 
 
 class Listener:

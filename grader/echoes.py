@@ -64,7 +64,9 @@ def echoes(answer: str, statements: Sequence[str]) -> list[Echo]:
         answer: What the learner wrote.
         statements: What is right.
     """
-    return [echo for echo, lone in _closest(answer, statements) if not lone]
+    return [
+        Echo(place, mine.text, theirs.text) for place, mine, theirs, lone in _closest(answer, statements) if not lone
+    ]
 
 
 def reversals(answer: str, statements: Sequence[str], lang: Lang) -> list[tuple[Echo, float]]:
@@ -76,14 +78,14 @@ def reversals(answer: str, statements: Sequence[str], lang: Lang) -> list[tuple[
         lang: Of the answer.
     """
     return [
-        (echo, REVERSED)
-        for echo, _ in _closest(answer, statements)
-        if copies.reverses(copies.words(echo.mine), copies.words(echo.theirs), lang)
+        (Echo(place, mine.text, theirs.text), REVERSED)
+        for place, mine, theirs, _ in _closest(answer, statements)
+        if copies.reverses(mine.words, theirs.words, lang)
     ]
 
 
-def _closest(answer: str, statements: Sequence[str]) -> Iterator[tuple[Echo, bool]]:
-    """Echoes, and whether both texts are one sentence."""
+def _closest(answer: str, statements: Sequence[str]) -> Iterator[tuple[int, _Sentence, _Sentence, bool]]:
+    """Place of a statement, a sentence that echoes it, what it echoes, and whether both texts are one sentence."""
     mine = _sentences(answer)[:MOST_SENTENCES]
     theirs = [_sentences(statement) for statement in statements]
     said = {sentence.words for parts in theirs for sentence in parts}
@@ -91,9 +93,9 @@ def _closest(answer: str, statements: Sequence[str]) -> Iterator[tuple[Echo, boo
         if sentence.words in said:
             continue
         for place, parts in enumerate(theirs):
-            shared, closest = max(((_shared(sentence, part), part.text) for part in parts), default=(0.0, ""))
-            if shared >= LEAST_SHARED:
-                yield Echo(place, sentence.text, closest), len(mine) == len(parts) == 1
+            shared = [_shared(sentence, part) for part in parts]
+            if shared and max(shared) >= LEAST_SHARED:
+                yield place, sentence, parts[shared.index(max(shared))], len(mine) == len(parts) == 1
 
 
 def temper(found: Estimate, against: Sequence[tuple[Echo, float]], held: Sheet) -> Estimate:

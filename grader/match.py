@@ -19,7 +19,6 @@ joins both before the conclusion.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -31,6 +30,7 @@ import numpy as np
 from grader.errors import ModelUnavailableError
 from grader.regression import LEAST, Array, Regression, logit
 from grader.schema import Lang, Verdict
+from grader.shipped import read_fitted
 
 VERDICTS = tuple(Verdict)
 CORRECT, PARTIAL, CONTRADICTORY, IRRELEVANT, NON_DOMAIN = range(5)
@@ -129,15 +129,7 @@ def load_rule() -> Rule:
     Raises:
         ModelUnavailableError: The file is missing or damaged.
     """
-    import hashlib
-
-    try:
-        data = RULE_FILE.read_bytes()
-        return parse_rule(json.loads(data), hashlib.sha256(data).hexdigest()[:12])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelUnavailableError(
-            f"the fitted rule {RULE_FILE} is missing or damaged; reinstall the grader"
-        ) from error
+    return read_fitted(RULE_FILE, parse_rule)
 
 
 def parse_rule(saved: Mapping[str, Any], revision: str) -> Rule:

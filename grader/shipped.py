@@ -57,6 +57,24 @@ def read_shipped(
     return Shipped(data, digest), found
 
 
+def read_fitted(path: Path, make: Callable[[Mapping[str, Any], str], Facts]) -> Facts:
+    """Read a fitted rule.
+
+    Args:
+        path: Of its JSON.
+        make: Takes what the file holds, and 12 hex digits of its SHA-256; what it raises of ``ValueError``,
+            ``LookupError``, ``TypeError`` and ``AttributeError`` means that the file is damaged.
+
+    Raises:
+        ModelUnavailableError: The file is missing or damaged.
+    """
+    try:
+        data = path.read_bytes()
+        return make(json.loads(data), hashlib.sha256(data).hexdigest()[:12])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelUnavailableError(f"the fitted rule {path} is missing or damaged; reinstall the grader") from error
+
+
 def _read(path: Path, lack: str) -> bytes:
     try:
         return path.read_bytes()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterable
 from functools import cache
 from itertools import combinations
 
-from grader.attacks.edits import NEAR, exchange, exchanges, keyword_list, negations, numbers, opposites
+from grader.attacks.edits import NEAR, exchange, exchanges, keyword_list, like, negations, numbers, opposites
 from grader.attacks.words import IDIOMS, NEGATION
 from grader.schema import Lang
 from training.terms import SIBLINGS
@@ -47,24 +48,22 @@ def siblings(text: str, lang: Lang) -> list[str]:
 def _denied(text: str, member: Member, lang: Lang) -> bool:
     """Whether a negation or an idiom may leave the meaning as it is."""
     idioms = [match.span() for match in re.finditer(rf"\b(?:{IDIOMS[lang]})\b", text, re.IGNORECASE)]
-    places = [match.start() for match in _forms(member, text)]
+    places = [match.start() for match in _anywhere(member).finditer(text)]
     return any(
         NEGATION[lang].search(text[max(0, at - NEAR) : at]) or any(start <= at < end for start, end in idioms)
         for at in places
     )
 
 
-def _forms(member: Member, text: str) -> list[re.Match[str]]:
-    return list(re.finditer(rf"(?<![\w-])(?:{'|'.join(map(re.escape, member))})(?![\w-])", text, re.IGNORECASE))
+def _anywhere(forms: Iterable[str]) -> re.Pattern[str]:
+    """What finds any of some forms, the longer first."""
+    choices = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
+    return re.compile(rf"(?<![\w-])(?:{choices})(?![\w-])", re.IGNORECASE)
 
 
 def _put(text: str, old: Member, new: Member) -> str:
     table = dict(zip(old, new, strict=True))
-    for match in reversed(_forms(old, text)):
-        word = table[match.group().lower()]
-        word = word[0].upper() + word[1:] if match.group()[0].isupper() else word
-        text = text[: match.start()] + word + text[match.end() :]
-    return text
+    return _anywhere(old).sub(lambda match: like(match.group(), table[match.group().lower()]), text)
 
 
 @cache
@@ -80,8 +79,7 @@ def _members(lang: Lang) -> dict[str, list[tuple[int, Member]]]:
 
 @cache
 def _terms(lang: Lang) -> re.Pattern[str]:
-    forms = sorted(_members(lang), key=len, reverse=True)
-    return re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, forms))})(?![\w-])", re.IGNORECASE)
+    return _anywhere(_members(lang))
 
 
 def shuffled_keywords(text: str, rng: random.Random) -> str:

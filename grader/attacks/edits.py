@@ -71,7 +71,7 @@ def _base_form(verb: str) -> str:
 
 def _negated(match: re.Match[str], lang: Lang) -> str:
     if lang == "es":
-        return _like(match.group(), f"no {match.group()[0].lower()}{match.group()[1:]}")
+        return like(match.group(), f"no {match.group()[0].lower()}{match.group()[1:]}")
     auxiliary, verb = match.groups()
     if auxiliary:
         return "cannot" if auxiliary.lower() == "can" else f"{auxiliary} not"
@@ -99,7 +99,8 @@ def negations(text: str, lang: Lang) -> list[str]:
     return found
 
 
-def _like(old: str, new: str) -> str:
+def like(old: str, new: str) -> str:
+    """Begin a word as the one in whose place it stands."""
     return new.capitalize() if old[:1].isupper() and not new[:1].isupper() else new
 
 
@@ -118,7 +119,7 @@ def opposites(text: str, lang: Lang) -> list[str]:
         near = text[max(0, match.start() - NEAR) : match.end()]
         idiom = any(start <= match.start() < end for start, end in idioms)
         if not idiom and not NEGATION[lang].search(near) and not _in_parentheses(text, match.start()):
-            new = _like(match.group(), turned[match.group().lower()])
+            new = like(match.group(), turned[match.group().lower()])
             found.append(text[: match.start()] + new + text[match.end() :])
     return found
 
@@ -135,7 +136,7 @@ def exchange(text: str, first: tuple[str, ...], second: tuple[str, ...]) -> str 
         return None
     table = {a.lower(): b for a, b in (*zip(first, second, strict=True), *zip(second, first, strict=True))}
     found = re.compile(rf"\b(?:{one}|{other})\b", re.IGNORECASE)
-    return found.sub(lambda match: _like(match.group(), table[match.group().lower()]), text)
+    return found.sub(lambda match: like(match.group(), table[match.group().lower()]), text)
 
 
 def exchanges(text: str, lang: Lang) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -72,23 +73,19 @@ def test_one_bit_of_the_pair_model(pair, how):
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_the_rule(tmp_path, monkeypatch, how):
-    path = tmp_path / "rule.json"
-    shutil.copyfile(match.RULE_FILE, path)
-    monkeypatch.setattr(match, "RULE_FILE", path)
+@pytest.mark.parametrize(
+    "rule",
+    [(match, "RULE_FILE", match.load_rule), (address, "FILE", address.load_address_rule)],
+    ids=["verdicts", "address"],
+)
+def test_a_fitted_rule(tmp_path, monkeypatch, rule, how):
+    module, name, load = rule
+    path = tmp_path / getattr(module, name).name
+    shutil.copyfile(getattr(module, name), path)
+    monkeypatch.setattr(module, name, path)
     damage(path, how)
-    with pytest.raises(GraderError, match=r"rule\.json is missing or damaged; reinstall the grader"):
-        match.load_rule.__wrapped__()
-
-
-@pytest.mark.parametrize("how", DAMAGE)
-def test_the_rule_of_address(tmp_path, monkeypatch, how):
-    path = tmp_path / "address.json"
-    shutil.copyfile(address.FILE, path)
-    monkeypatch.setattr(address, "FILE", path)
-    damage(path, how)
-    with pytest.raises(GraderError, match=r"address\.json is missing or damaged; reinstall the grader"):
-        address.load_address_rule.__wrapped__()
+    with pytest.raises(GraderError, match=rf"{re.escape(path.name)} is missing or damaged; reinstall the grader"):
+        load.__wrapped__()
 
 
 @pytest.mark.parametrize("how", DAMAGE)
